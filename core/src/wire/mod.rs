@@ -1,0 +1,9 @@
+//! What crosses a process boundary. The top layer of this crate: it may name the domain, to convert it; nothing else
+//! in the crate may name it.
+//!
+//! `control` is Worker → runtime, `report` is runtime → Worker, `api` is what people, agents and the dashboard see,
+//! `code` the closed list of error codes that all of them share.
+
+pub mod code;
+pub mod control;
+pub mod report;
