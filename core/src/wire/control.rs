@@ -9,56 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, JobId, RigId, TownId};
+pub use crate::session::{JobKind, Kind, Role, StartFailureCode, Tokens};
 use crate::text_enum;
 use crate::time::Timestamp;
 
 /// The number of the conversation between Worker and runtime (container.md 1.4). Additive changes keep it.
 pub const PROTOCOL: u32 = 1;
-
-text_enum! {
-    /// What a session is for; decides workspace, permissions and push right (domain.md 5, container.md 3).
-    pub enum Kind {
-        Work = "work",
-        Rework = "rework",
-        Review = "review",
-        Landing = "landing",
-        Conflict = "conflict",
-        Feedback = "feedback",
-        Fixup = "fixup",
-        Triage = "triage",
-        Mayor = "mayor",
-    }
-}
-
-text_enum! {
-    /// The role text and tools a session gets.
-    pub enum Role {
-        Polecat = "polecat",
-        Refinery = "refinery",
-        Triage = "triage",
-        Mayor = "mayor",
-    }
-}
-
-impl Kind {
-    /// The role that belongs to this kind (container.md 3.2).
-    pub const fn role(self) -> Role {
-        match self {
-            Self::Work | Self::Rework | Self::Conflict | Self::Feedback | Self::Fixup => Role::Polecat,
-            Self::Review | Self::Landing => Role::Refinery,
-            Self::Triage => Role::Triage,
-            Self::Mayor => Role::Mayor,
-        }
-    }
-
-    /// Whether a session of this kind may push its branch (container.md 7.7).
-    pub const fn may_push(self) -> bool {
-        match self {
-            Self::Work | Self::Rework | Self::Conflict | Self::Feedback | Self::Fixup => true,
-            Self::Review | Self::Landing | Self::Triage | Self::Mayor => false,
-        }
-    }
-}
 
 text_enum! {
     /// Codes that only the control API answers; the others are [`super::code::Code`].
@@ -70,64 +26,6 @@ text_enum! {
         Finishing = "finishing",
         Starting = "starting",
         Capacity = "capacity",
-    }
-}
-
-text_enum! {
-    /// Why a start failed (container.md 3.3).
-    pub enum StartFailureCode {
-        NoCredentials = "no_credentials",
-        NoLlmCredentials = "no_llm_credentials",
-        HostNotAllowed = "host_not_allowed",
-        RepoNotFound = "repo_not_found",
-        RepoForbidden = "repo_forbidden",
-        BaseMissing = "base_missing",
-        RepoTooLarge = "repo_too_large",
-        KiloMissing = "kilo_missing",
-        PluginMissing = "plugin_missing",
-        KiloUnsupported = "kilo_unsupported",
-        InvalidOrder = "invalid_order",
-        CommitMissing = "commit_missing",
-        GitTimeout = "git_timeout",
-        GitFailed = "git_failed",
-        DiskFull = "disk_full",
-        PortInUse = "port_in_use",
-        BootTimeout = "boot_timeout",
-        BootExited = "boot_exited",
-        SessionFailed = "session_failed",
-        PromptFailed = "prompt_failed",
-        SwapFailed = "swap_failed",
-        Internal = "internal",
-    }
-}
-
-impl StartFailureCode {
-    /// Whether the same order may succeed later without a person changing something.
-    pub const fn is_retryable(self) -> bool {
-        match self {
-            Self::NoCredentials
-            | Self::NoLlmCredentials
-            | Self::HostNotAllowed
-            | Self::RepoNotFound
-            | Self::RepoForbidden
-            | Self::BaseMissing
-            | Self::RepoTooLarge
-            | Self::KiloMissing
-            | Self::PluginMissing
-            | Self::KiloUnsupported
-            | Self::InvalidOrder => false,
-            Self::CommitMissing
-            | Self::GitTimeout
-            | Self::GitFailed
-            | Self::DiskFull
-            | Self::PortInUse
-            | Self::BootTimeout
-            | Self::BootExited
-            | Self::SessionFailed
-            | Self::PromptFailed
-            | Self::SwapFailed
-            | Self::Internal => true,
-        }
     }
 }
 
@@ -181,20 +79,6 @@ impl<'de> Deserialize<'de> for RigRef {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
-}
-
-/// Tokens as the API counts them (api.md 1.3).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Tokens {
-    /// Prompt tokens that were neither read from nor written to a cache.
-    pub input: u64,
-    /// Completion tokens.
-    pub output: u64,
-    /// Prompt tokens read from the provider's cache.
-    pub cache_read: u64,
-    /// Prompt tokens written to the provider's cache.
-    pub cache_write: u64,
 }
 
 /// A code and a sentence for people; the message is never empty.
@@ -675,14 +559,6 @@ pub struct PushedMessage {
     pub message_id: String,
     /// `queued` or `delivered`.
     pub state: String,
-}
-
-text_enum! {
-    /// Work of the runtime without an agent.
-    pub enum JobKind {
-        Gates = "gates",
-        Merge = "merge",
-    }
 }
 
 /// Text of a merge commit; `Gastown-Bead` and `Gastown-Review` trailers are added by the runtime.

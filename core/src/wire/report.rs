@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::control::{Memory, RigRef, Role, RuntimeConfig, Tokens};
 use crate::id::{AgentId, AssignmentId, FactId, InstanceId, JobId, RigId};
+pub use crate::session::{AgentState, ErrorKind, GateResult, GateStatus, GatesStatus, MergeStatus, OutcomeKind, Step};
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -24,16 +25,6 @@ pub struct Ref {
 }
 
 text_enum! {
-    /// A step of starting (domain.md 5.2).
-    pub enum Step {
-        Accepted = "accepted",
-        Cloning = "cloning",
-        Worktree = "worktree",
-        Booting = "booting",
-    }
-}
-
-text_enum! {
     /// The phase that a `phase` fact reports.
     pub enum Phase {
         Accepted = "accepted",
@@ -43,67 +34,6 @@ text_enum! {
         Running = "running",
         Finishing = "finishing",
     }
-}
-
-text_enum! {
-    /// State of a session in a heartbeat.
-    pub enum AgentState {
-        Starting = "starting",
-        Busy = "busy",
-        Idle = "idle",
-        Retrying = "retrying",
-        Blocked = "blocked",
-    }
-}
-
-text_enum! {
-    /// Result of a gates job.
-    pub enum GatesStatus {
-        Green = "green",
-        Red = "red",
-        TargetRed = "target_red",
-        Error = "error",
-        NoCommit = "no_commit",
-        Conflict = "conflict",
-    }
-}
-
-text_enum! {
-    /// Result of one gate.
-    pub enum GateStatus {
-        Passed = "passed",
-        Failed = "failed",
-        TimedOut = "timed_out",
-    }
-}
-
-text_enum! {
-    /// Result of a merge job (domain.md 7.4).
-    pub enum MergeStatus {
-        Merged = "merged",
-        Conflict = "conflict",
-        GatesRed = "gates_red",
-        TargetRed = "target_red",
-        TargetMoved = "target_moved",
-        PushRefused = "push_refused",
-        NoCommit = "no_commit",
-        Error = "error",
-    }
-}
-
-/// One gate's run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GateResult {
-    /// Command.
-    pub command: String,
-    /// How it went.
-    pub status: GateStatus,
-    /// Exit status; absent when it was killed.
-    pub exit_code: Option<i32>,
-    /// How long it ran.
-    pub duration_ms: u64,
-    /// First and last output, at most 16 KiB.
-    pub output_tail: String,
 }
 
 /// One report. `POST T/runtime/facts` carries up to 200.
@@ -379,31 +309,6 @@ pub struct HeartbeatReply {
     /// Sessions whose budget is reached.
     #[serde(default)]
     pub wrap_up: Vec<Ref>,
-}
-
-text_enum! {
-    /// How a session ended (container.md 6.4).
-    pub enum OutcomeKind {
-        Completed = "completed",
-        Error = "error",
-        Crashed = "crashed",
-        Stopped = "stopped",
-        Evicted = "evicted",
-        Interrupted = "interrupted",
-    }
-}
-
-text_enum! {
-    /// Kind of an agent error (container.md 6.5).
-    pub enum ErrorKind {
-        Auth = "auth",
-        RateLimited = "rate_limited",
-        Quota = "quota",
-        ContextOverflow = "context_overflow",
-        Provider = "provider",
-        Config = "config",
-        Internal = "internal",
-    }
 }
 
 /// The error of an [`Outcome`].
