@@ -24,6 +24,7 @@
 
 pub mod id;
 pub mod limits;
+pub mod models;
 pub mod prompt;
 pub mod session;
 pub mod text;
