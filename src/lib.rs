@@ -1,1 +1,2 @@
 //! The Worker.
+pub mod sql;

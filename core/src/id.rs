@@ -116,6 +116,58 @@ ids! {
     StreamId,
 }
 
+/// The rig id of a session on the wire: a rig, or the mayor's literal `mayor-<townId>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RigRef {
+    /// A rig of the town.
+    Rig(RigId),
+    /// The mayor, who belongs to no rig.
+    Mayor(TownId),
+}
+
+impl RigRef {
+    /// The rig, unless this is the mayor.
+    pub const fn rig(self) -> Option<RigId> {
+        match self {
+            Self::Rig(rig) => Some(rig),
+            Self::Mayor(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for RigRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rig(rig) => write!(f, "{rig}"),
+            Self::Mayor(town) => write!(f, "mayor-{town}"),
+        }
+    }
+}
+
+impl FromStr for RigRef {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("mayor-") {
+            Some(town) => town.parse().map(Self::Mayor),
+            None => text.parse().map(Self::Rig),
+        }
+    }
+}
+
+impl Serialize for RigRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RigRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
 /// Derives ids from one random number that a shell passes in, so that a plan is a function of its arguments.
 /// Two plans with different seeds never meet in practice: the seed has 128 random bits.
 #[derive(Debug, Clone)]

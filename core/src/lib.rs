@@ -22,6 +22,7 @@
 //! `rig` and `town` are the two aggregates: each `mod.rs` opens with its list of rules. `prompt` renders what
 //! agents read. `wire` is what crosses a process boundary; nothing else in this crate may name it.
 
+pub mod access;
 pub mod id;
 pub mod limits;
 pub mod models;

@@ -1,1 +1,7 @@
-//! Native integration tests.
+//! Native integration tests of the Worker: real SQLite with the real migrations, and the rules of routes and access that
+//! need no Worker. One binary, so that it links once; modules mirror `src/`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod migrations;
+mod support;

@@ -149,3 +149,26 @@ impl Code {
         }
     }
 }
+
+impl From<crate::access::Denial> for Code {
+    fn from(denial: crate::access::Denial) -> Self {
+        use crate::access::Denial;
+        match denial {
+            Denial::Unauthenticated => Self::Unauthenticated,
+            Denial::TokenInvalid => Self::TokenInvalid,
+            Denial::TokenExpired => Self::TokenExpired,
+            Denial::TicketInvalid => Self::TicketInvalid,
+            Denial::Forbidden => Self::Forbidden,
+            Denial::CredentialNotAccepted => Self::CredentialNotAccepted,
+            Denial::WrongTown => Self::WrongTown,
+            Denial::WrongRig => Self::WrongRig,
+            Denial::WrongAgent => Self::WrongAgent,
+            Denial::WrongAccount => Self::WrongAccount,
+            Denial::RoleNotAllowed => Self::RoleNotAllowed,
+            Denial::AdminReadOnly => Self::AdminReadOnly,
+            Denial::AccessDisabled => Self::AccessDisabled,
+            Denial::NotFound => Self::NotFound,
+            Denial::StaleAssignment => Self::StaleAssignment,
+        }
+    }
+}

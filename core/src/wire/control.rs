@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::id::RigRef;
 use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, JobId, RigId, TownId};
 pub use crate::session::{JobKind, Kind, Role, StartFailureCode, Tokens};
 use crate::text_enum;
@@ -26,58 +27,6 @@ text_enum! {
         Finishing = "finishing",
         Starting = "starting",
         Capacity = "capacity",
-    }
-}
-
-/// The rig id of a session on the wire: a rig, or the mayor's literal `mayor-<townId>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RigRef {
-    /// A rig of the town.
-    Rig(RigId),
-    /// The mayor, who belongs to no rig.
-    Mayor(TownId),
-}
-
-impl RigRef {
-    /// The rig, unless this is the mayor.
-    pub const fn rig(self) -> Option<RigId> {
-        match self {
-            Self::Rig(rig) => Some(rig),
-            Self::Mayor(_) => None,
-        }
-    }
-}
-
-impl std::fmt::Display for RigRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Rig(rig) => write!(f, "{rig}"),
-            Self::Mayor(town) => write!(f, "mayor-{town}"),
-        }
-    }
-}
-
-impl std::str::FromStr for RigRef {
-    type Err = crate::id::BadId;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix("mayor-") {
-            Some(town) => town.parse().map(Self::Mayor),
-            None => text.parse().map(Self::Rig),
-        }
-    }
-}
-
-impl Serialize for RigRef {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for RigRef {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

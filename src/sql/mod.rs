@@ -1,0 +1,146 @@
+//! The port to SQLite: every statement of every object goes through [`Sql`].
+//!
+//! Two implementations: [`workers::DurableSql`] over a Durable Object's storage, and, in tests only, rusqlite
+//! (`tests/integration/support.rs`). Rows come back as typed structs through one decoder ([`row`]), so that both read
+//! alike. Nothing here knows a table; nothing here awaits. Read `migrate` next.
+
+pub mod migrate;
+pub mod row;
+pub mod workers;
+
+use serde::de::DeserializeOwned;
+
+/// One SQL value, as a parameter or a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// INTEGER. Travels as a JavaScript number: must stay below 2^53.
+    Integer(i64),
+    /// REAL.
+    Real(f64),
+    /// TEXT.
+    Text(String),
+    /// BLOB.
+    Blob(Vec<u8>),
+}
+
+/// A statement failed, or a row is not what its reader expects. Always our fault, never the caller's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// What was tried, with its statement.
+    pub operation: String,
+    /// What the database or the decoder said.
+    pub cause: String,
+}
+
+impl SqlError {
+    /// An error about this statement.
+    pub fn new(sql: &str, cause: impl std::fmt::Display) -> Self {
+        Self { operation: format!("run `{}`", sql.trim().lines().next().unwrap_or_default()), cause: cause.to_string() }
+    }
+}
+
+impl std::fmt::Display for SqlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "could not {}: {}", self.operation, self.cause)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+/// SQLite as an object sees it: synchronous, one connection, nested transactions refused.
+pub trait Sql {
+    /// Runs one statement and decodes every row.
+    fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError>;
+
+    /// Runs one statement whose rows do not matter.
+    fn run(&self, sql: &str, params: &[Value]) -> Result<(), SqlError>;
+
+    /// Runs several statements without parameters: migrations only.
+    fn script(&self, sql: &str) -> Result<(), SqlError>;
+
+    /// Runs `f` in one transaction: commits on `Ok`, rolls back on `Err`.
+    fn atomically<R>(&self, f: impl FnOnce() -> Result<R, SqlError>) -> Result<R, SqlError>;
+
+    /// The first row, if there is one.
+    fn first<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Option<T>, SqlError> {
+        Ok(self.rows(sql, params)?.into_iter().next())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Integer(i64::from(flag))
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Integer(i64::from(number))
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<gastown_core::time::Timestamp> for Value {
+    fn from(at: gastown_core::time::Timestamp) -> Self {
+        Self::Integer(at.ms())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A value whose text form is what the column holds: ids and text enums.
+pub fn text(value: impl std::fmt::Display) -> Value {
+    Value::Text(value.to_string())
+}
+
+/// The same for a column that may be NULL.
+pub fn text_or_null(value: Option<impl std::fmt::Display>) -> Value {
+    value.map_or(Value::Null, text)
+}
+
+/// A value kept as JSON text.
+pub fn json(value: &impl serde::Serialize) -> Value {
+    // A value that cannot be JSON (a map with non-text keys) does not exist among our types; `null` shows at once.
+    Value::Text(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
+}
+
+/// The parameters of a statement, each converted by `Into<Value>`.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { &[$($crate::sql::Value::from($value)),*] };
+}

@@ -1,0 +1,90 @@
+//! rusqlite behind the Worker's `Sql` port, and databases with the real schema.
+
+use std::cell::Cell;
+
+use gastown::sql::migrate::{Migration, migrate};
+use gastown::sql::row::decode;
+use gastown::sql::{Sql, SqlError, Value};
+use rusqlite::Connection;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use serde::de::DeserializeOwned;
+
+/// An in-memory database.
+pub(crate) struct TestSql {
+    connection: Connection,
+    in_transaction: Cell<bool>,
+}
+
+impl TestSql {
+    /// An empty database.
+    pub(crate) fn empty() -> Self {
+        Self { connection: Connection::open_in_memory().unwrap(), in_transaction: Cell::new(false) }
+    }
+
+    /// A database with this schema.
+    pub(crate) fn migrated(list: &[Migration]) -> Self {
+        let sql = Self::empty();
+        migrate(&sql, list).unwrap();
+        sql
+    }
+}
+
+impl Sql for TestSql {
+    fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError> {
+        let fail = |error: rusqlite::Error| SqlError::new(sql, error);
+        let mut statement = self.connection.prepare(sql).map_err(fail)?;
+        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = statement.query(rusqlite::params_from_iter(params.iter().map(Bound))).map_err(fail)?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(fail)? {
+            let values = (0..columns.len()).map(|i| read(row.get_ref(i).unwrap())).collect();
+            out.push(decode(&columns, values).map_err(|error| SqlError::new(sql, error))?);
+        }
+        Ok(out)
+    }
+
+    fn run(&self, sql: &str, params: &[Value]) -> Result<(), SqlError> {
+        let fail = |error: rusqlite::Error| SqlError::new(sql, error);
+        let mut statement = self.connection.prepare(sql).map_err(fail)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params.iter().map(Bound))).map_err(fail)?;
+        while rows.next().map_err(fail)?.is_some() {}
+        Ok(())
+    }
+
+    fn script(&self, sql: &str) -> Result<(), SqlError> {
+        self.connection.execute_batch(sql).map_err(|error| SqlError::new(sql, error))
+    }
+
+    fn atomically<R>(&self, f: impl FnOnce() -> Result<R, SqlError>) -> Result<R, SqlError> {
+        assert!(!self.in_transaction.replace(true), "transactions do not nest");
+        self.connection.execute_batch("begin").unwrap();
+        let result = f();
+        self.connection.execute_batch(if result.is_ok() { "commit" } else { "rollback" }).unwrap();
+        self.in_transaction.set(false);
+        result
+    }
+}
+
+struct Bound<'a>(&'a Value);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn read(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8(text.to_vec()).unwrap()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
+}
