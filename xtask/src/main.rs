@@ -1,1 +1,37 @@
-fn main() {}
+//! Every command a person types: `cargo xtask <command>`.
+//!
+//! Each command does its own set-up ([`setup`]) and builds what it needs ([`build`]); both are instant when there is
+//! nothing to do. Progress goes to standard error, results to standard output. What CI runs is `cargo xtask test`.
+//! Nothing here knows the domain: the stack is started as processes and spoken to over HTTP.
+
+mod args;
+mod build;
+mod check;
+mod paths;
+mod setup;
+mod shell;
+mod suites;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Setup => setup::everything(),
+        Command::Build => build::everything(),
+        Command::Check => check::run(),
+        Command::Test { fast: true } => suites::fast(),
+        Command::Test { fast: false } => suites::everything(),
+        Command::Golden => suites::golden(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
