@@ -1,7 +1,9 @@
 //! The tools that the plugin gives each role (api.md 8), as the prompts describe them. One row per tool: a tool is
-//! added here and in the plugin's table, and a test compares both.
+//! added here and in the plugin's table; `tests/wire/tools.json` holds both to the same names.
 
 use std::fmt::Write as _;
+
+use crate::session::Role;
 
 /// One tool, in the words of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +147,16 @@ pub const MAYOR: &[Tool] = &[
         when: "when you begin something that takes more than a moment",
     },
 ];
+
+/// The tools of a role: what the plugin registers, and what the runtime expects to see before it calls a session ready.
+pub const fn of(role: Role) -> &'static [Tool] {
+    match role {
+        Role::Polecat => POLECAT,
+        Role::Refinery => REFINERY,
+        Role::Triage => TRIAGE,
+        Role::Mayor => MAYOR,
+    }
+}
 
 /// The rows as a list for a prompt.
 pub(super) fn list(tools: &[Tool]) -> String {

@@ -1,6 +1,6 @@
 //! Rules that hold for all texts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gastown_core::prompt::mark::{HISTORY_BYTES_MAX, PROMPT_BYTES_MAX};
@@ -8,6 +8,7 @@ use gastown_core::prompt::message::{Line, history};
 use gastown_core::prompt::order::{EarlierRound, Gate, Predecessor};
 use gastown_core::prompt::tools::{self, Tool};
 use gastown_core::prompt::{order, role};
+use gastown_core::session::Role;
 
 use crate::inputs::*;
 
@@ -96,6 +97,15 @@ fn a_long_conversation_keeps_its_newest_messages() {
     let text = history(&lines, N);
     assert!(text.len() <= HISTORY_BYTES_MAX + 500);
     assert!(text.contains("Ada: 99: ") && !text.contains("Ada: 0: ") && !text.contains("[cut here"));
+}
+
+#[test]
+fn prompts_and_plugin_know_the_same_tools() {
+    // The plugin's own tests compare what it registers with the same file.
+    let golden = include_str!("../../../tests/wire/tools.json");
+    let golden: BTreeMap<Role, Vec<String>> = serde_json::from_str(golden).unwrap();
+    let described = |role: &Role| tools::of(*role).iter().map(|tool| tool.name.to_owned()).collect();
+    assert_eq!(Role::ALL.iter().map(|role| (*role, described(role))).collect::<BTreeMap<_, _>>(), golden);
 }
 
 #[test]
