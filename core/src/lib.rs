@@ -28,6 +28,8 @@ pub mod id;
 pub mod limits;
 pub mod models;
 pub mod prompt;
+pub mod protocol;
+pub mod rig;
 pub mod session;
 pub mod text;
 pub mod time;

@@ -30,6 +30,10 @@ pub const LEASE_CLONE: Duration = minutes(10);
 pub const PROBE: Duration = Duration::from_secs(30);
 /// An unanswered start order is given again after this long, well inside the first lease.
 pub const START_REORDER: Duration = Duration::from_secs(30);
+/// A start order that the runtime refused because it is starting or draining is given again after this long.
+pub const ORDER_REFUSED_RETRY: Duration = Duration::from_secs(5);
+/// A start order that the runtime refused for lack of memory or places is given again after this long.
+pub const ORDER_CAPACITY_RETRY: Duration = Duration::from_secs(60);
 /// A start that is not running after this long has failed: heartbeats must not keep a hung clone for ever.
 pub const START_LIMIT: Duration = minutes(20);
 /// A session that was told to wrap up has this long to commit, push and report.
@@ -66,6 +70,10 @@ pub fn backoff(charges: u32) -> Duration {
 
 /// While work is live the alarm is at most this far away: the longest time that a lost effect goes unnoticed.
 pub const ALARM_LIVE: Duration = Duration::from_secs(5);
+/// An unacknowledged message between town and rig is sent again after this long, then twice as long, and so on …
+pub const RESEND_FIRST: Duration = Duration::from_secs(1);
+/// … up to this: an object that is away for minutes is not hammered.
+pub const RESEND_MAX: Duration = Duration::from_secs(30);
 /// An idle agent is kept this long: reuse within a burst of work; its name comes back after it.
 pub const AGENT_IDLE: Duration = minutes(15);
 /// An agent that has not made progress for this long, and runs no tool, is reminded.
@@ -97,6 +105,10 @@ pub const PR_SHAPE: u32 = 3;
 pub const MERGE_RETRIES: u32 = 3;
 /// Merge jobs per approval, before a person is asked.
 pub const MERGE_TRIES: u32 = 5;
+/// A merge whose target moved is tried again after this long: whoever moves it is done by then.
+pub const MERGE_MOVED_RETRY: Duration = Duration::from_secs(30);
+/// Orders of one job until it is given up: a job that is lost five times is not lost by chance.
+pub const JOB_ORDERS_MAX: u32 = 5;
 /// Rework or feedback children of one review before a person decides, unless configured.
 pub const REVIEW_ROUNDS: u32 = 5;
 /// The most rounds that a town may configure.

@@ -207,7 +207,6 @@ impl Serving {
             path: "/v1/chat/completions".to_owned(),
             model: request.model.clone(),
             role: request.role(),
-            bead_id: request.line("Bead", 0),
             rule: None,
             step: None,
             status: 200,

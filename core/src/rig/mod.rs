@@ -1,0 +1,90 @@
+//! The rig: one repository with its beads, agents, assignments and reviews.
+//!
+//! Reading order: the list of rules below, then one file of `rules/`, then the entity it is about. A command or a fact
+//! is applied first (`command.rs`, `event.rs`), then the rules run once, in this order, each on the result of the ones
+//! above it. Nothing here awaits, reads a clock or makes a random number; planning twice without news yields nothing.
+
+pub mod agent;
+pub mod assignment;
+pub mod bead;
+pub mod breaker;
+pub mod command;
+mod escalation;
+pub mod event;
+pub mod invariant;
+pub mod mail;
+pub mod plan;
+pub mod review;
+mod rules;
+pub mod state;
+pub mod wait;
+
+pub use command::{Applied, Command, Reference, Refusal};
+pub use event::{Event, Receipt};
+pub use plan::{Context, Effect, Plan, Planned, Write};
+pub use state::State;
+
+/// A rule: reads the plan's state, writes what follows.
+type Rule = fn(&mut Plan);
+
+/// Rules in the order they run (domain.md 6.2). Each rule sees the writes of the rules above it.
+pub const RULES: &[(&str, Rule)] = &[
+    ("lease_probe", rules::lease_probe::run), // R1  a silent session is asked for before it is given up
+    ("lease_lost", rules::lease_lost::run),   // R2  a dead session frees its agent and its bead
+    ("start_limit", rules::start_limit::run), // R3  a start that hangs has failed
+    ("jobs", rules::jobs::run),               // R6  a silent job is ordered again
+    ("cancel", rules::cancel::run),           // R7  nobody works for nothing
+    ("expire", rules::expire::run),           // R8  claims lapse
+    ("repair", rules::repair::run),           // R9  impossible states are left
+    ("caps", rules::caps::run),               // R10 fruitless work ends
+    ("child_ended", rules::child_ended::run), // R12 reworked branches are reviewed again
+    ("review_policy", rules::review_policy::run), // R15 review is skipped where the settings say so
+    ("gates", rules::gates::run),             // R16 facts before opinions
+    ("gates_red", rules::gates_red::run),     // R17 red gates spare the refinery
+    ("child", rules::child::run),             // R18 findings become work
+    ("merge", rules::merge::run),             // R20 approved work lands
+    ("breaker", rules::breaker::run),         // R22 failing starts stop
+    ("refinery", rules::refinery::run),       // R23 a waiting review has a refinery
+    ("assign_review", rules::assign_review::run), // R24 one review at a time in each lane
+    ("assign_polecats", rules::assign_polecats::run), // R25 dispatchable issues get polecats
+    ("ask_slot", rules::ask_slot::run),       // R26 sessions need the town's permission
+    ("start", rules::start::run),             // R27 permitted sessions are ordered
+    ("reorder", rules::reorder::run),         // R28 unanswered orders are repeated
+    ("deregister", rules::deregister::run),   // R29 idle polecats give their names back
+    ("report", rules::report::run),           // R33 the Town knows what is live
+    ("wake", rules::wake::run),               // R34 the next look
+];
+
+/// Plans without news: what an alarm does.
+pub fn plan(state: State, context: Context<'_>) -> Planned {
+    run_rules(Plan::new(state, context))
+}
+
+/// Applies facts in order, then plans. One receipt per fact.
+pub fn observe(state: State, context: Context<'_>, events: Vec<Event>) -> (Planned, Vec<Receipt>) {
+    let mut plan = Plan::new(state, context);
+    let receipts = events.into_iter().map(|event| event::apply(&mut plan, event)).collect();
+    (run_rules(plan), receipts)
+}
+
+/// Applies one command, then plans. A refused command changes nothing: the state comes back as it was.
+pub fn handle(
+    state: State,
+    context: Context<'_>,
+    command: Command,
+) -> Result<(Planned, Applied), (Box<State>, Refusal)> {
+    let before = state.clone();
+    let mut plan = Plan::new(state, context);
+    match command::apply(&mut plan, command) {
+        Ok(applied) => Ok((run_rules(plan), applied)),
+        Err(refusal) => Err((Box::new(before), refusal)),
+    }
+}
+
+fn run_rules(mut plan: Plan<'_>) -> Planned {
+    for &(name, rule) in RULES {
+        plan.enter(name);
+        rule(&mut plan);
+    }
+    plan.finish()
+}

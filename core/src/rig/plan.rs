@@ -1,0 +1,404 @@
+//! A plan: the rig's working copy, what shall be written, what shall be done, and when to look again.
+//!
+//! A write changes the working copy at once, so that a rule sees what the rules above it did. Effects are not stored:
+//! each rule that orders one also writes the mark that it looks at, so that a second plan without news is empty.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::agent::Agent;
+use super::assignment::Assignment;
+use super::bead::{Bead, BeadStatus, Edge};
+use super::mail::Mail;
+use super::review::{GateRun, Job, Review, Round};
+use super::state::{Rig, State};
+use super::wait::Wait;
+use crate::id::{AgentId, AssignmentId, BeadId, IdSeed, JobId, MadeFrom};
+use crate::models::Catalogue;
+use crate::protocol::{OutboxRow, RigToTown};
+use crate::time::Timestamp;
+
+/// What a plan is made with besides the state.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The present.
+    pub now: Timestamp,
+    /// Where new ids come from.
+    pub seed: IdSeed,
+    /// The deployment's model catalogue.
+    pub catalogue: &'a Catalogue,
+}
+
+/// One row as it shall be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// The rig's own row.
+    Rig(Box<Rig>),
+    /// Insert or replace.
+    Bead(Box<Bead>),
+    /// Insert or replace.
+    Edge(Edge),
+    /// Insert or replace.
+    Agent(Agent),
+    /// The name is free again.
+    RemoveAgent(AgentId),
+    /// Insert or replace.
+    Assignment(Box<Assignment>),
+    /// Insert or replace.
+    Review(Box<Review>),
+    /// Insert.
+    Round(Round),
+    /// Insert or replace.
+    GateRun(GateRun),
+    /// Insert or replace.
+    Job(Box<Job>),
+    /// Insert or replace.
+    Mail(Mail),
+    /// Insert or replace a message to the Town.
+    Outbox(OutboxRow<RigToTown>),
+    /// The Town has applied everything up to this number.
+    Acknowledged(u64),
+    /// The newest number applied from the Town.
+    Applied(u64),
+    /// One row of the audit log.
+    Event(EventRow),
+}
+
+/// A row of the audit log (domain.md 2.4, `events`); the store numbers it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRow {
+    /// When.
+    pub at: Timestamp,
+    /// `created`, `status_changed`, `dispatched`, … (api.md 4, Event).
+    pub kind: &'static str,
+    /// About this bead.
+    pub bead_id: Option<BeadId>,
+    /// About this agent.
+    pub agent_id: Option<AgentId>,
+    /// About this assignment.
+    pub assignment_id: Option<AssignmentId>,
+    /// Who: a user or agent id, `mayor`, `runtime`, or the rule's name.
+    pub actor: String,
+    /// Value before.
+    pub old: Option<String>,
+    /// Value after.
+    pub new: Option<String>,
+    /// More.
+    pub data: Value,
+}
+
+/// One thing to do outside, ordered by a rule and performed after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Order the runtime to start this assignment's session.
+    StartSession(AssignmentId),
+    /// Order the runtime to end this session.
+    StopSession {
+        /// Which.
+        assignment_id: AssignmentId,
+        /// Only that one.
+        epoch: u64,
+        /// Why, as a machine word.
+        code: String,
+        /// Why, for people.
+        message: String,
+    },
+    /// Ask the runtime whether this session lives.
+    QuerySession(AssignmentId),
+    /// Order the runtime to run this job.
+    RunJob(JobId),
+    /// Send everything unacknowledged to the Town.
+    SendToTown,
+}
+
+/// A plan in the making.
+pub struct Plan<'a> {
+    state: State,
+    context: Context<'a>,
+    rule: &'static str,
+    writes: Vec<(&'static str, Write)>,
+    effects: Vec<Effect>,
+    waits: Vec<Wait>,
+    wake_at: Option<Timestamp>,
+}
+
+/// A finished plan: the state as it shall be, and how to get there.
+#[must_use]
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The state after the commit, with what it will forget still in view.
+    pub state: State,
+    /// Rows to write, in order, each with the rule that wants it.
+    pub writes: Vec<(&'static str, Write)>,
+    /// What to do after the commit.
+    pub effects: Vec<Effect>,
+    /// When to plan again at the latest; none: only when something happens.
+    pub wake_at: Option<Timestamp>,
+    /// Beads whose row or wait is not as it was: what the live stream shall show.
+    pub changed_beads: BTreeSet<BeadId>,
+    /// Agents whose row or assignment is not as it was.
+    pub changed_agents: BTreeSet<AgentId>,
+}
+
+impl<'a> Plan<'a> {
+    /// Begins with the state as it is.
+    pub fn new(state: State, context: Context<'a>) -> Self {
+        Self {
+            state,
+            context,
+            rule: "command",
+            writes: Vec::new(),
+            effects: Vec::new(),
+            waits: Vec::new(),
+            wake_at: None,
+        }
+    }
+
+    /// The working copy.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    /// The deployment's model catalogue.
+    pub fn catalogue(&self) -> &'a Catalogue {
+        self.context.catalogue
+    }
+
+    /// A new id.
+    pub fn mint<T: MadeFrom>(&mut self) -> T {
+        self.context.seed.mint()
+    }
+
+    /// From here on writes and waits carry this rule's name.
+    pub fn enter(&mut self, rule: &'static str) {
+        self.rule = rule;
+    }
+
+    /// The name of the rule that runs.
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    /// Whether something was written or ordered.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.effects.is_empty()
+    }
+
+    /// Writes a row: into the working copy at once, into SQL at the commit.
+    pub fn write(&mut self, write: Write) {
+        apply(&mut self.state, &write);
+        self.writes.push((self.rule, write));
+    }
+
+    /// Changes a bead that is in view; its version and `updated_at` follow.
+    pub fn update_bead(&mut self, bead_id: BeadId, change: impl FnOnce(&mut Bead)) {
+        if let Some(mut bead) = self.state.beads.get(&bead_id).cloned() {
+            change(&mut bead);
+            bead.version += 1;
+            bead.updated_at = self.context.now;
+            self.write(Write::Bead(Box::new(bead)));
+        }
+    }
+
+    /// Changes an agent; its version follows.
+    pub fn update_agent(&mut self, agent_id: AgentId, change: impl FnOnce(&mut Agent)) {
+        if let Some(mut agent) = self.state.agents.get(&agent_id).cloned() {
+            change(&mut agent);
+            agent.version += 1;
+            self.write(Write::Agent(agent));
+        }
+    }
+
+    /// Changes an assignment.
+    pub fn update_assignment(&mut self, assignment_id: AssignmentId, change: impl FnOnce(&mut Assignment)) {
+        if let Some(mut assignment) = self.state.assignments.get(&assignment_id).cloned() {
+            change(&mut assignment);
+            self.write(Write::Assignment(Box::new(assignment)));
+        }
+    }
+
+    /// Changes a review.
+    pub fn update_review(&mut self, review_id: BeadId, change: impl FnOnce(&mut Review)) {
+        if let Some(mut review) = self.state.reviews.get(&review_id).cloned() {
+            change(&mut review);
+            self.write(Write::Review(Box::new(review)));
+        }
+    }
+
+    /// Changes a job.
+    pub fn update_job(&mut self, job_id: JobId, change: impl FnOnce(&mut Job)) {
+        if let Some(mut job) = self.state.jobs.get(&job_id).cloned() {
+            change(&mut job);
+            self.write(Write::Job(Box::new(job)));
+        }
+    }
+
+    /// Changes the rig's own row.
+    pub fn update_rig(&mut self, change: impl FnOnce(&mut Rig)) {
+        let mut rig = self.state.rig.clone();
+        change(&mut rig);
+        self.write(Write::Rig(Box::new(rig)));
+    }
+
+    /// Posts a message to the Town.
+    pub fn post(&mut self, message: RigToTown) {
+        let row = self.state.outbox.post(message, self.context.now);
+        self.writes.push((self.rule, Write::Outbox(row)));
+    }
+
+    /// Marks all messages to the Town as sent and orders the sending.
+    pub fn send_to_town(&mut self) {
+        for row in self.state.outbox.mark_sent(self.context.now) {
+            self.writes.push((self.rule, Write::Outbox(row)));
+        }
+        self.effects.push(Effect::SendToTown);
+    }
+
+    /// Remembers what the Town was told is live.
+    pub fn set_reported(&mut self, activity: crate::protocol::Activity) {
+        self.state.reported = Some(activity);
+    }
+
+    /// Orders an effect.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Says why a bead is not moving; the first reason in rule order stands.
+    pub fn wait(&mut self, mut wait: Wait) {
+        if self.waits.iter().any(|known| known.bead_id == wait.bead_id) {
+            return;
+        }
+        wait.rule = self.rule;
+        if let Some(known) = self.state.waits.get(&wait.bead_id).filter(|known| known.code == wait.code) {
+            wait.since = known.since;
+        }
+        self.waits.push(wait);
+    }
+
+    /// Whether a rule has said why this bead is not moving.
+    pub fn is_waiting(&self, bead_id: BeadId) -> bool {
+        self.waits.iter().any(|wait| wait.bead_id == bead_id)
+    }
+
+    /// The reasons so far.
+    pub fn waits(&self) -> &[Wait] {
+        &self.waits
+    }
+
+    /// Sets when to look again.
+    pub fn wake_at(&mut self, at: Option<Timestamp>) {
+        self.wake_at = at;
+    }
+
+    /// Adds a row to the audit log.
+    pub fn record(&mut self, event: EventRow) {
+        self.writes.push((self.rule, Write::Event(event)));
+    }
+
+    /// Adds the row of a changed status.
+    pub fn status_changed(&mut self, bead_id: BeadId, old: BeadStatus, new: BeadStatus, actor: &str) {
+        let event = EventRow { old: Some(old.to_string()), new: Some(new.to_string()), ..self.event("status_changed") };
+        self.record(EventRow { bead_id: Some(bead_id), actor: actor.to_owned(), ..event });
+    }
+
+    /// An audit row of this moment, by the rule that runs, about nothing yet.
+    pub fn event(&self, kind: &'static str) -> EventRow {
+        EventRow {
+            at: self.context.now,
+            kind,
+            bead_id: None,
+            agent_id: None,
+            assignment_id: None,
+            actor: self.rule.to_owned(),
+            old: None,
+            new: None,
+            data: json!({}),
+        }
+    }
+
+    /// Ends the planning.
+    pub fn finish(self) -> Planned {
+        let Self { mut state, writes, effects, waits, wake_at, .. } = self;
+        let (mut changed_beads, mut changed_agents) = (BTreeSet::new(), BTreeSet::new());
+        for (_, write) in &writes {
+            touched(write, &mut changed_beads, &mut changed_agents);
+        }
+        let waits: std::collections::BTreeMap<BeadId, Wait> =
+            waits.into_iter().map(|wait| (wait.bead_id, wait)).collect();
+        for (bead_id, wait) in &waits {
+            if state.waits.get(bead_id).is_none_or(|known| !known.says_the_same(wait)) {
+                changed_beads.insert(*bead_id);
+            }
+        }
+        state.waits = waits;
+        Planned { state, writes, effects, wake_at, changed_beads, changed_agents }
+    }
+}
+
+impl Planned {
+    /// Adds a message to the Town that only the shell can word, because it shows rows in their wire shape.
+    pub fn publish(&mut self, message: RigToTown, now: Timestamp) {
+        let row = self.state.outbox.post(message, now);
+        self.writes.push(("feed", Write::Outbox(row)));
+        for row in self.state.outbox.mark_sent(now) {
+            self.writes.push(("feed", Write::Outbox(row)));
+        }
+        if !self.effects.contains(&Effect::SendToTown) {
+            self.effects.push(Effect::SendToTown);
+        }
+    }
+}
+
+/// Puts one write into a state: the same step in memory that the store takes in SQL.
+pub fn apply(state: &mut State, write: &Write) {
+    match write.clone() {
+        Write::Rig(rig) => state.rig = *rig,
+        Write::Bead(bead) => drop(state.beads.insert(bead.bead_id, *bead)),
+        Write::Edge(edge) => drop(state.edges.insert((edge.bead_id, edge.blocker_id), edge)),
+        Write::Agent(agent) => drop(state.agents.insert(agent.agent_id, agent)),
+        Write::RemoveAgent(agent_id) => drop(state.agents.remove(&agent_id)),
+        Write::Assignment(assignment) => drop(state.assignments.insert(assignment.assignment_id, *assignment)),
+        Write::Review(review) => drop(state.reviews.insert(review.bead_id, *review)),
+        Write::Round(round) => drop(state.rounds.insert((round.review_id, round.n), round)),
+        Write::GateRun(run) => drop(state.gate_runs.insert(run.run_id, run)),
+        Write::Job(job) => drop(state.jobs.insert(job.job_id, *job)),
+        Write::Mail(mail) => drop(state.mail.insert(mail.mail_id, mail)),
+        Write::Acknowledged(seq) => drop(state.outbox.acknowledge(seq)),
+        Write::Applied(seq) => state.town_applied = seq,
+        // The outbox is changed where the row is made; the audit log is not part of the state.
+        Write::Outbox(_) | Write::Event(_) => (),
+    }
+}
+
+fn touched(write: &Write, beads: &mut BTreeSet<BeadId>, agents: &mut BTreeSet<AgentId>) {
+    match write {
+        Write::Bead(bead) => drop(beads.insert(bead.bead_id)),
+        Write::Edge(edge) => drop(beads.insert(edge.bead_id)),
+        Write::Agent(agent) => drop(agents.insert(agent.agent_id)),
+        Write::RemoveAgent(agent_id) => drop(agents.insert(*agent_id)),
+        Write::Assignment(assignment) => {
+            beads.insert(assignment.bead_id);
+            agents.insert(assignment.agent_id);
+        }
+        Write::Review(review) => {
+            beads.insert(review.bead_id);
+            beads.extend(review.source_id);
+        }
+        Write::Rig(_)
+        | Write::Round(_)
+        | Write::GateRun(_)
+        | Write::Job(_)
+        | Write::Mail(_)
+        | Write::Outbox(_)
+        | Write::Acknowledged(_)
+        | Write::Applied(_)
+        | Write::Event(_) => (),
+    }
+}

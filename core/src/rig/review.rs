@@ -1,0 +1,537 @@
+//! Reviews: the merge_request bead of one branch on its way to the target (domain.md 7). Holds the rows, the table of
+//! states, and the steps that rules and reports share. A verdict is explicit and names the commit it is about; only a
+//! merge job's report makes a direct review merged.
+
+use serde_json::{Value, json};
+
+use super::assignment::{self, Pending};
+use super::bead::{self, Bead, BeadOutcome, BeadStatus, BeadType, FailureCode, FailureSource};
+use super::plan::{EventRow, Plan, Write};
+use crate::id::{AgentId, BeadId, ConvoyId, JobId, RunId};
+use crate::session::{GateResult, JobKind};
+use crate::text_enum;
+use crate::time::Timestamp;
+
+text_enum! {
+    /// What a review is of.
+    pub enum ReviewKind {
+        Task = "task",
+        Landing = "landing",
+    }
+}
+
+text_enum! {
+    /// How approved work reaches the target.
+    pub enum MergeStrategy {
+        Direct = "direct",
+        Pr = "pr",
+    }
+}
+
+text_enum! {
+    /// Where a review is (domain.md 7.2).
+    pub enum ReviewState {
+        Queued = "queued",
+        Reviewing = "reviewing",
+        ChangesRequested = "changes_requested",
+        Reworking = "reworking",
+        Approved = "approved",
+        Merging = "merging",
+        PrOpen = "pr_open",
+        Merged = "merged",
+        Rejected = "rejected",
+    }
+}
+
+/// Every change of a review's state, and what causes it (domain.md 7.2, 7.4).
+pub const TRANSITIONS: &[(ReviewState, &str, ReviewState)] = &[
+    (ReviewState::Queued, "no review is required (R15)", ReviewState::Approved),
+    (ReviewState::Queued, "red gates (R17)", ReviewState::ChangesRequested),
+    (ReviewState::Queued, "refinery assigned (R24)", ReviewState::Reviewing),
+    (ReviewState::Reviewing, "approve", ReviewState::Approved),
+    (ReviewState::Reviewing, "request_changes", ReviewState::ChangesRequested),
+    (ReviewState::Reviewing, "reject", ReviewState::Rejected),
+    (ReviewState::Reviewing, "ended without verdict", ReviewState::Queued),
+    (ReviewState::ChangesRequested, "child made (R18)", ReviewState::Reworking),
+    (ReviewState::Reworking, "child closed (R12)", ReviewState::Queued),
+    (ReviewState::Approved, "lane free (R20)", ReviewState::Merging),
+    (ReviewState::Merging, "merged", ReviewState::Merged),
+    (ReviewState::Merging, "conflict", ReviewState::Reworking),
+    (ReviewState::Merging, "gates red on the merge", ReviewState::ChangesRequested),
+    (ReviewState::Merging, "target moved, or an error", ReviewState::Approved),
+    (ReviewState::Merging, "the commit is gone", ReviewState::Rejected),
+];
+
+impl ReviewState {
+    /// What the merge_request bead shows in this state (domain.md 3.2); terminal states end the bead themselves.
+    const fn shown(self) -> Option<BeadStatus> {
+        match self {
+            Self::Queued | Self::ChangesRequested | Self::Reworking => Some(BeadStatus::Open),
+            Self::Reviewing | Self::Approved | Self::Merging | Self::PrOpen => Some(BeadStatus::InProgress),
+            Self::Merged | Self::Rejected => None,
+        }
+    }
+
+    /// In these states the review holds its lane.
+    pub const fn holds_lane(self) -> bool {
+        match self {
+            Self::Reviewing | Self::Merging => true,
+            Self::Queued
+            | Self::ChangesRequested
+            | Self::Reworking
+            | Self::Approved
+            | Self::PrOpen
+            | Self::Merged
+            | Self::Rejected => false,
+        }
+    }
+}
+
+text_enum! {
+    /// A verdict; there is no other way to judge a branch.
+    pub enum Verdict {
+        Approve = "approve",
+        RequestChanges = "request_changes",
+        Reject = "reject",
+    }
+}
+
+/// One review (domain.md 2.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Review {
+    /// The merge_request bead.
+    pub bead_id: BeadId,
+    /// What it is of.
+    pub kind: ReviewKind,
+    /// The reviewed work; absent for a landing.
+    pub source_id: Option<BeadId>,
+    /// Its convoy.
+    pub convoy_id: Option<ConvoyId>,
+    /// Branch under review.
+    pub branch: String,
+    /// Branch to reach.
+    pub target: String,
+    /// How it gets there.
+    pub strategy: MergeStrategy,
+    /// Where it is.
+    pub state: ReviewState,
+    /// Newest known commit of the branch.
+    pub head_commit: Option<String>,
+    /// The commit that was approved.
+    pub reviewed_commit: Option<String>,
+    /// Newest verdict.
+    pub verdict: Option<Verdict>,
+    /// `refinery`, `policy`, `gates`, or a user id.
+    pub verdict_by: Option<String>,
+    /// Rework children made.
+    pub round: u32,
+    /// Feedback and conflict children made.
+    pub feedback_round: u32,
+    /// The live child.
+    pub child_id: Option<BeadId>,
+    /// A person ordered the merge.
+    pub is_merge_ordered: bool,
+    /// Merge jobs of this approval that did not merge.
+    pub merge_tries: u32,
+    /// The commit that brought the work in.
+    pub merge_commit: Option<String>,
+    /// Who did the work.
+    pub author_agent: Option<AgentId>,
+    /// What the author says it did.
+    pub summary: Option<String>,
+    /// When it was queued first.
+    pub queued_at: Timestamp,
+    /// End of the back-off of merges.
+    pub not_before: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Review {
+    /// Whether it has not ended.
+    pub const fn is_live(&self) -> bool {
+        self.ended_at.is_none()
+    }
+}
+
+/// One remark of a reviewer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Finding {
+    /// File, when it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// `must` or `should`.
+    pub severity: String,
+    /// What, and why.
+    pub message: String,
+}
+
+/// One judgement of one commit (domain.md 2.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// The review.
+    pub review_id: BeadId,
+    /// From 1.
+    pub n: u32,
+    /// The commit that was judged.
+    pub commit_id: String,
+    /// Judgement.
+    pub verdict: Verdict,
+    /// Who judged.
+    pub by: String,
+    /// In short.
+    pub summary: String,
+    /// In detail.
+    pub findings: Vec<Finding>,
+    /// The gate run that it rests on.
+    pub gate_run: Option<RunId>,
+    /// The child that answers it.
+    pub child_id: Option<BeadId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+text_enum! {
+    /// State of a gate run.
+    pub enum GateRunResult {
+        Running = "running",
+        Green = "green",
+        Red = "red",
+        Error = "error",
+    }
+}
+
+/// One run of the rig's gates at one commit (domain.md 2.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateRun {
+    /// Identity.
+    pub run_id: RunId,
+    /// For which review.
+    pub review_id: BeadId,
+    /// At which commit; absent until a job has found the head.
+    pub commit_id: Option<String>,
+    /// Target commit of a trial merge.
+    pub onto: Option<String>,
+    /// Result.
+    pub result: GateRunResult,
+    /// One per gate.
+    pub gates: Vec<GateResult>,
+    /// When it was ordered.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+text_enum! {
+    /// Where a job is.
+    pub enum JobPhase {
+        Ordered = "ordered",
+        Accepted = "accepted",
+        Ended = "ended",
+    }
+}
+
+/// Work of the runtime without an agent (domain.md 2.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Identity; repeats are recognised by it.
+    pub job_id: JobId,
+    /// Gates or merge.
+    pub kind: JobKind,
+    /// For which review.
+    pub review_id: Option<BeadId>,
+    /// What exactly.
+    pub spec: JobSpec,
+    /// Where it is.
+    pub phase: JobPhase,
+    /// How often it was ordered.
+    pub orders: u32,
+    /// Believed alive until then without news.
+    pub lease_until: Option<Timestamp>,
+    /// The report that ended it.
+    pub result: Option<Value>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What a job is to do; kept as JSON, so that a repeated order says the same.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct JobSpec {
+    /// Exact commit; absent: the newest of `branch`.
+    pub commit: Option<String>,
+    /// Branch of the work.
+    pub branch: String,
+    /// Merge: branch to reach.
+    pub target: Option<String>,
+    /// Gates: the run that waits for it.
+    pub run_id: Option<RunId>,
+    /// Commands, in order.
+    pub gates: Vec<String>,
+    /// Limit per command.
+    pub timeout_minutes: u32,
+    /// First line of the merge commit.
+    pub title: String,
+    /// The work's bead.
+    pub bead_id: BeadId,
+}
+
+/// Makes the review of a source whose work is pushed (domain.md 7.1) and returns its bead.
+pub fn open(
+    plan: &mut Plan,
+    source: &Bead,
+    author: Option<AgentId>,
+    commit: Option<String>,
+    summary: Option<String>,
+) -> BeadId {
+    let review_id = plan.mint();
+    let now = plan.now();
+    let branch = source.branch.clone().unwrap_or_default();
+    let target = source.target.clone().unwrap_or_else(|| plan.state().rig.target_branch.clone());
+    let mut request =
+        Bead::new(review_id, BeadType::MergeRequest, format!("Review: {}", source.title), "system".to_owned(), now);
+    request.priority = source.priority;
+    request.labels.insert(bead::MERGE_REQUEST.to_owned());
+    request.parent_id = Some(source.bead_id);
+    request.root_id = source.root_id;
+    request.age_at = source.age_at;
+    request.convoy_id = source.convoy_id;
+    request.branch = Some(branch.clone());
+    request.target = Some(target.clone());
+    request.head_commit.clone_from(&commit);
+    request.metadata.insert("source_bead_id".to_owned(), json!(source.bead_id));
+    plan.write(Write::Bead(Box::new(request)));
+    plan.write(Write::Review(Box::new(Review {
+        bead_id: review_id,
+        kind: ReviewKind::Task,
+        source_id: Some(source.bead_id),
+        convoy_id: source.convoy_id,
+        branch,
+        target,
+        strategy: MergeStrategy::Direct,
+        state: ReviewState::Queued,
+        head_commit: commit,
+        reviewed_commit: None,
+        verdict: None,
+        verdict_by: None,
+        round: 0,
+        feedback_round: 0,
+        child_id: None,
+        is_merge_ordered: false,
+        merge_tries: 0,
+        merge_commit: None,
+        author_agent: author,
+        summary,
+        queued_at: now,
+        not_before: None,
+        ended_at: None,
+    })));
+    let event = plan.event("review_submitted");
+    plan.record(EventRow {
+        bead_id: Some(source.bead_id),
+        agent_id: author,
+        new: Some(review_id.to_string()),
+        ..event
+    });
+    review_id
+}
+
+/// Moves a review, and what its bead shows.
+pub fn move_to(plan: &mut Plan, review_id: BeadId, state: ReviewState) {
+    let Some(old) = plan.state().reviews.get(&review_id).map(|review| review.state) else { return };
+    plan.update_review(review_id, |review| review.state = state);
+    let shown = plan.state().live_bead(review_id).map(|bead| bead.status);
+    if let (Some(new), Some(shown)) = (state.shown(), shown)
+        && new != shown
+    {
+        plan.update_bead(review_id, |bead| bead.status = new);
+    }
+    let event = plan.event("review_state");
+    plan.record(EventRow {
+        bead_id: Some(review_id),
+        old: Some(old.to_string()),
+        new: Some(state.to_string()),
+        ..event
+    });
+}
+
+/// One judgement of one commit, before it is numbered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The commit.
+    pub commit: String,
+    /// Judgement.
+    pub verdict: Verdict,
+    /// Who judges.
+    pub by: String,
+    /// In short.
+    pub summary: String,
+    /// In detail.
+    pub findings: Vec<Finding>,
+}
+
+/// Stores a judgement as the review's next round.
+pub fn add_round(plan: &mut Plan, review_id: BeadId, judgement: Judgement, gate_run: Option<RunId>) {
+    let n =
+        plan.state().rounds.keys().filter(|(review, _)| *review == review_id).map(|(_, n)| n + 1).max().unwrap_or(1);
+    let at = plan.now();
+    let (verdict, by) = (judgement.verdict, judgement.by.clone());
+    plan.write(Write::Round(Round {
+        review_id,
+        n,
+        commit_id: judgement.commit,
+        verdict,
+        by: judgement.by,
+        summary: judgement.summary,
+        findings: judgement.findings,
+        gate_run,
+        child_id: None,
+        at,
+    }));
+    plan.update_review(review_id, |review| {
+        review.verdict = Some(verdict);
+        review.verdict_by = Some(by);
+    });
+}
+
+/// The work may be merged at exactly this commit.
+pub fn approve(plan: &mut Plan, review_id: BeadId, by: &str) {
+    plan.update_review(review_id, |review| {
+        review.reviewed_commit.clone_from(&review.head_commit);
+        review.verdict = Some(Verdict::Approve);
+        review.verdict_by = Some(by.to_owned());
+        review.merge_tries = 0;
+        review.not_before = None;
+    });
+    move_to(plan, review_id, ReviewState::Approved);
+}
+
+/// The work is on the target: review and source close in the same commit.
+pub fn merged(plan: &mut Plan, review_id: BeadId, merge_commit: Option<String>) {
+    let Some(review) = plan.state().reviews.get(&review_id).cloned() else { return };
+    let outcome = if merge_commit.is_some() { BeadOutcome::Merged } else { BeadOutcome::NoChange };
+    let event = plan.event("merged");
+    plan.record(EventRow {
+        bead_id: review.source_id.or(Some(review_id)),
+        new: merge_commit.clone(),
+        data: json!({ "target": review.target, "branch": review.branch, "commit": review.reviewed_commit }),
+        ..event
+    });
+    finish(plan, review_id, ReviewState::Merged, merge_commit);
+    bead::close(plan, review_id, outcome, "runtime");
+    if let Some(source) = review.source_id {
+        bead::close(plan, source, outcome, "runtime");
+    }
+}
+
+/// Final: the source fails with the reviewer's words.
+pub fn rejected(plan: &mut Plan, review_id: BeadId, words: &str, by: &str) {
+    let source = plan.state().reviews.get(&review_id).and_then(|review| review.source_id);
+    finish(plan, review_id, ReviewState::Rejected, None);
+    bead::fail(plan, review_id, FailureCode::ReviewRejected, words, FailureSource::Review, by);
+    if let Some(source) = source {
+        bead::fail(plan, source, FailureCode::ReviewRejected, words, FailureSource::Review, by);
+    }
+}
+
+/// The branch or commit is gone (domain.md 5.3, 7.4): the review ends, the source is open again and charged.
+pub fn branch_is_gone(plan: &mut Plan, review_id: BeadId) {
+    let Some(source_id) = plan.state().reviews.get(&review_id).map(|review| review.source_id) else { return };
+    finish(plan, review_id, ReviewState::Rejected, None);
+    bead::close(plan, review_id, BeadOutcome::Cancelled, "runtime");
+    let Some(source) = source_id.and_then(|id| plan.state().live_bead(id)).map(|bead| (bead.bead_id, bead.status))
+    else {
+        return;
+    };
+    let now = plan.now();
+    plan.update_bead(source.0, |bead| {
+        bead.status = BeadStatus::Open;
+        bead.head_commit = None;
+        bead.charge(bead::Charge::AgentError, None, now);
+    });
+    plan.status_changed(source.0, source.1, BeadStatus::Open, "runtime");
+}
+
+/// The source ended by another hand: its live reviews end with it.
+pub fn cancel_reviews_of(plan: &mut Plan, bead_id: BeadId, actor: &str) {
+    let live: Vec<BeadId> = plan
+        .state()
+        .reviews
+        .values()
+        .filter(|review| review.is_live() && (review.source_id == Some(bead_id) || review.bead_id == bead_id))
+        .map(|review| review.bead_id)
+        .collect();
+    for review_id in live {
+        finish(plan, review_id, ReviewState::Rejected, None);
+        bead::close(plan, review_id, BeadOutcome::Cancelled, actor);
+    }
+}
+
+/// The refinery's session is over: without a verdict the review waits for the next one.
+pub fn session_ended(plan: &mut Plan, review_id: BeadId) {
+    if plan.state().reviews.get(&review_id).is_some_and(|review| review.state == ReviewState::Reviewing) {
+        move_to(plan, review_id, ReviewState::Queued);
+    }
+}
+
+/// Whether no other review of the lane is reviewed or merged (domain.md 12, 12).
+pub fn is_lane_free(plan: &Plan, review: &Review) -> bool {
+    !plan.state().lane(&review.target).any(|other| other.bead_id != review.bead_id && other.state.holds_lane())
+}
+
+/// Makes the child that answers a judgement or a conflict (domain.md 7.2) and sets the review to reworking.
+pub fn make_child(plan: &mut Plan, review_id: BeadId, label: &str, title: String, body: String) -> Option<BeadId> {
+    let review = plan.state().reviews.get(&review_id)?.clone();
+    let request = plan.state().beads.get(&review_id)?.clone();
+    let child_id = plan.mint();
+    let mut child = Bead::new(child_id, BeadType::Issue, title, "system".to_owned(), plan.now());
+    child.body = Some(body);
+    child.priority = request.priority;
+    child.labels.insert(label.to_owned());
+    child.parent_id = Some(review_id);
+    child.root_id = request.root_id;
+    child.age_at = request.age_at;
+    child.branch = Some(review.branch.clone());
+    child.base = Some(review.branch.clone());
+    child.target = Some(review.target.clone());
+    child.head_commit.clone_from(&review.head_commit);
+    child.preferred_agent = review.author_agent;
+    child.metadata.insert("mr_bead_id".to_owned(), json!(review_id));
+    plan.write(Write::Bead(Box::new(child)));
+    let event = plan.event("rework_requested");
+    plan.record(EventRow { bead_id: review.source_id.or(Some(review_id)), new: Some(child_id.to_string()), ..event });
+    plan.update_review(review_id, |review| review.child_id = Some(child_id));
+    move_to(plan, review_id, ReviewState::Reworking);
+    Some(child_id)
+}
+
+/// Ends a review row, with its live job and session.
+fn finish(plan: &mut Plan, review_id: BeadId, state: ReviewState, merge_commit: Option<String>) {
+    let now = plan.now();
+    move_to(plan, review_id, state);
+    plan.update_review(review_id, |review| {
+        review.ended_at = Some(now);
+        review.child_id = None;
+        review.merge_commit = merge_commit;
+    });
+    let jobs: Vec<JobId> = plan
+        .state()
+        .jobs
+        .values()
+        .filter(|job| job.review_id == Some(review_id) && job.ended_at.is_none())
+        .map(|job| job.job_id)
+        .collect();
+    for job_id in jobs {
+        plan.update_job(job_id, |job| {
+            job.phase = JobPhase::Ended;
+            job.ended_at = Some(now);
+        });
+    }
+    if let Some(live) = plan.state().assignment_of_bead(review_id).map(|live| live.assignment_id) {
+        assignment::stop(plan, live, Pending::Stopped, "review_ended", "the review ended");
+    }
+}

@@ -1,0 +1,131 @@
+//! R27: permitted sessions are ordered. The model is chosen here, once, and stored with its reason; ordering the same
+//! assignment again sends the stored bytes.
+
+use crate::limits::{LEASE, START_REORDER};
+use crate::models::{Resolution, Task, TaskRole, resolve};
+use crate::rig::assignment::{Assignment, Phase, Slot};
+use crate::rig::bead::{BeadStatus, BeadType};
+use crate::rig::breaker::BreakerState;
+use crate::rig::plan::{Effect, EventRow, Plan};
+use crate::rig::wait::{Wait, WaitCode};
+use crate::session::Role;
+
+pub(crate) fn run(plan: &mut Plan) {
+    let mut queued: Vec<Assignment> =
+        plan.state().live_assignments().filter(|assignment| assignment.phase == Phase::Queued).cloned().collect();
+    queued.sort_by_key(|assignment| assignment.epoch);
+    for assignment in queued {
+        match obstacle(plan, &assignment) {
+            Some(wait) => {
+                let source = plan.state().reviews.get(&assignment.bead_id).and_then(|review| review.source_id);
+                if let Some(source) = source {
+                    plan.wait(Wait { bead_id: source, ..wait.clone() }.other(assignment.bead_id));
+                }
+                plan.wait(wait);
+            }
+            None => start(plan, &assignment),
+        }
+    }
+}
+
+fn obstacle(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
+    let rig = &plan.state().rig;
+    let now = plan.now();
+    let wait = |code, message: &str| Some(Wait::new(assignment.bead_id, code, message, now));
+    if rig.settings.as_ref().is_none_or(|settings| settings.version < rig.wanted_version) {
+        return wait(WaitCode::ConfigPending, "The rig waits for its newest settings.");
+    }
+    if rig.town.paused {
+        return wait(WaitCode::Paused, "The town is paused.");
+    }
+    if rig.town.draining {
+        return wait(WaitCode::Draining, "The runtime is being replaced.");
+    }
+    if rig.town.budget_reached {
+        return wait(WaitCode::BudgetReached, "The town's budget of the day is used up.");
+    }
+    if let Some(until) = rig.town.breaker_until {
+        let wait = Wait::new(assignment.bead_id, WaitCode::BreakerOpen, "Too many starts failed in the town.", now);
+        return Some(wait.until(Some(until)));
+    }
+    if let Some(wait) = breaker_wait(plan, assignment) {
+        return Some(wait);
+    }
+    match assignment.slot {
+        Slot::Granted => None,
+        Slot::None | Slot::Asked => wait(WaitCode::NoSlotTown, "All session slots of the town are taken."),
+    }
+}
+
+/// An open breaker holds everything back; a half-open one lets exactly one session try.
+fn breaker_wait(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
+    let breaker = &plan.state().rig.breaker;
+    let probe_is_out = || plan.state().live_assignments().any(|other| other.phase == Phase::Starting);
+    let holds = match breaker.state {
+        BreakerState::Closed => false,
+        BreakerState::Open => true,
+        BreakerState::HalfOpen => probe_is_out(),
+    };
+    if !holds {
+        return None;
+    }
+    let code = match breaker.code.as_deref() {
+        Some("no_credentials" | "no_llm_credentials" | "auth" | "quota") => WaitCode::NoCredentials,
+        Some("repo_not_found" | "repo_forbidden" | "base_missing" | "repo_too_large" | "host_not_allowed") => {
+            WaitCode::RigNotReady
+        }
+        Some(_) | None => WaitCode::BreakerOpen,
+    };
+    let message = breaker.message.clone().unwrap_or_else(|| "Too many starts failed.".to_owned());
+    Some(Wait::new(assignment.bead_id, code, message, plan.now()).until(breaker.until))
+}
+
+fn start(plan: &mut Plan, assignment: &Assignment) {
+    let Some(resolution) = resolve_model(plan, assignment) else { return };
+    let now = plan.now();
+    plan.update_assignment(assignment.assignment_id, |assignment| {
+        assignment.phase = Phase::Starting;
+        assignment.step = None;
+        assignment.model_reason = Some(resolution.reason());
+        assignment.model = Some(resolution.model.clone());
+        assignment.small_model = Some(resolution.small_model.clone());
+        assignment.started_at = Some(now);
+        assignment.ordered_at = Some(now);
+        assignment.order_due = Some(now + START_REORDER);
+        assignment.lease_until = Some(now + LEASE);
+    });
+    let old = plan.state().beads.get(&assignment.bead_id).map(|bead| (bead.kind, bead.status));
+    plan.update_bead(assignment.bead_id, |bead| {
+        bead.dispatches += 1;
+        if bead.kind == BeadType::Issue {
+            bead.status = BeadStatus::InProgress;
+        }
+    });
+    if let Some((BeadType::Issue, status)) = old {
+        plan.status_changed(assignment.bead_id, status, BeadStatus::InProgress, "start");
+    }
+    let event = plan.event("dispatched");
+    plan.record(EventRow {
+        bead_id: Some(assignment.bead_id),
+        agent_id: Some(assignment.agent_id),
+        assignment_id: Some(assignment.assignment_id),
+        new: Some(resolution.model.to_string()),
+        data: serde_json::json!({ "because": resolution.because }),
+        ..event
+    });
+    plan.effect(Effect::StartSession(assignment.assignment_id));
+}
+
+/// The model of an assignment's bead (models.md 5.1).
+fn resolve_model(plan: &Plan, assignment: &Assignment) -> Option<Resolution> {
+    let settings = plan.state().rig.settings.as_ref()?;
+    let bead = plan.state().beads.get(&assignment.bead_id)?;
+    let role = match assignment.kind.role() {
+        Role::Refinery => TaskRole::Refinery,
+        Role::Polecat | Role::Triage => TaskRole::Polecat,
+        Role::Mayor => TaskRole::Mayor,
+    };
+    let labels: Vec<&String> = bead.labels.iter().collect();
+    let task = Task::new(role, &labels, bead.model.clone());
+    Some(resolve(&settings.town_models, plan.catalogue(), Some(&settings.rig_models), &task))
+}

@@ -1,0 +1,37 @@
+//! R34: when to look again. The earliest deadline of all rules above; never more than ALARM_LIVE away while work is live
+//! or a message is unacknowledged; not at all when there is no deadline. Answers for beads that no rule spoke about are
+//! filled in here, since every live bead has exactly one.
+
+use crate::limits::{AGENT_IDLE, ALARM_LIVE};
+use crate::rig::agent::AgentRole;
+use crate::rig::plan::Plan;
+use crate::rig::wait;
+use crate::time::Timestamp;
+
+pub(crate) fn run(plan: &mut Plan) {
+    wait::fill(plan);
+    let state = plan.state();
+    let jobs_live = state.jobs.values().any(|job| job.ended_at.is_none());
+    let is_live = state.live_assignments().next().is_some() || jobs_live || !state.outbox.is_empty();
+    let soon = is_live.then(|| plan.now() + ALARM_LIVE);
+    let at = [next_deadline(plan), state.outbox.resend_at(), soon].into_iter().flatten().min();
+    plan.wake_at(at);
+}
+
+/// The earliest instant at which time alone changes something here; repeats of messages are not part of it.
+pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
+    let state = plan.state();
+    let now = plan.now();
+    let assignments = state.live_assignments().flat_map(|a| [a.lease_until, a.probe_until, a.order_due]).flatten();
+    let jobs = state.jobs.values().filter_map(|job| job.lease_until);
+    let beads =
+        state.beads.values().filter(|bead| bead.is_live()).flat_map(|b| [b.not_before, b.claimed_until]).flatten();
+    let reviews = state.reviews.values().filter_map(|review| review.not_before);
+    let agents = state
+        .agents
+        .values()
+        .filter(|agent| agent.role == AgentRole::Polecat && state.assignment_of_agent(agent.agent_id).is_none())
+        .filter_map(|agent| agent.idle_since.map(|since| since + AGENT_IDLE));
+    let town = state.rig.breaker.until;
+    assignments.chain(jobs).chain(beads).chain(reviews).chain(agents).chain(town).filter(|&at| at > now).min()
+}

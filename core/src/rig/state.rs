@@ -1,0 +1,212 @@
+//! Everything the rig's rules look at, as one value: the live rows of the object, loaded once per wake-up and kept in
+//! step with SQL by every commit. Terminal beads and ended assignments are absent, unless a command names one: then
+//! the shell recalls it for that commit ([`State::recall_bead`]) and [`State::forget`] drops it afterwards.
+
+use std::collections::BTreeMap;
+
+use super::agent::{Agent, AgentRole};
+use super::assignment::Assignment;
+use super::bead::{Bead, Edge};
+use super::breaker::Breaker;
+use super::mail::Mail;
+use super::review::{GateRun, Job, Review, Round};
+use super::wait::Wait;
+use crate::config::EffectiveRig;
+use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, JobId, MailId, RigId, RunId, TownId};
+use crate::models::{RigModels, TownModels};
+use crate::protocol::{Activity, Outbox, RigToTown, TownState};
+use crate::text_enum;
+
+text_enum! {
+    /// Life of a rig.
+    pub enum RigStatus {
+        Active = "active",
+        Paused = "paused",
+        Deleting = "deleting",
+    }
+}
+
+/// The rig's own row (domain.md 2.4).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rig {
+    /// Identity.
+    pub rig_id: RigId,
+    /// Its town.
+    pub town_id: TownId,
+    /// Shortest prefix of the id that is unique in the town.
+    pub tag: String,
+    /// Where the repository lives.
+    pub git_url: String,
+    /// Its default branch.
+    pub default_branch: String,
+    /// Branch that work is merged into.
+    pub target_branch: String,
+    /// Life.
+    pub status: RigStatus,
+    /// Effective settings; absent until the Town has configured the rig.
+    pub settings: Option<Settings>,
+    /// The newest version that the Town is known to have; above `settings.version` nothing starts.
+    pub wanted_version: u64,
+    /// What holds for the whole town.
+    pub town: TownState,
+    /// The rig's breaker.
+    pub breaker: Breaker,
+    /// The next assignment's epoch.
+    pub next_epoch: u64,
+}
+
+/// Settings under one version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Version of the town's and the rig's documents together.
+    pub version: u64,
+    /// Grows with every change of a secret.
+    pub secrets_version: u64,
+    /// Effective settings.
+    pub config: EffectiveRig,
+    /// Model settings of the town.
+    pub town_models: TownModels,
+    /// Model settings of the rig.
+    pub rig_models: RigModels,
+}
+
+/// All live rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The rig.
+    pub rig: Rig,
+    /// Live beads, and those recalled for this commit.
+    pub beads: BTreeMap<BeadId, Bead>,
+    /// Dependencies of live beads, by (dependent, blocker).
+    pub edges: BTreeMap<(BeadId, BeadId), Edge>,
+    /// Registered agents.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// Assignments that have not ended, and those recalled or ended in this commit.
+    pub assignments: BTreeMap<AssignmentId, Assignment>,
+    /// Reviews that have not ended.
+    pub reviews: BTreeMap<BeadId, Review>,
+    /// Rounds of those reviews, oldest first.
+    pub rounds: BTreeMap<(BeadId, u32), Round>,
+    /// Gate runs of those reviews.
+    pub gate_runs: BTreeMap<RunId, GateRun>,
+    /// Jobs that have not ended.
+    pub jobs: BTreeMap<JobId, Job>,
+    /// Undelivered mail.
+    pub mail: BTreeMap<MailId, Mail>,
+    /// Messages to the Town.
+    pub outbox: Outbox<RigToTown>,
+    /// Newest number applied from the Town.
+    pub town_applied: u64,
+    /// Why each live bead is not moving; made anew by every plan, in memory only.
+    pub waits: BTreeMap<BeadId, Wait>,
+    /// What the Town was last told is live; in memory only, so that a restart tells it again.
+    pub reported: Option<Activity>,
+}
+
+impl State {
+    /// A rig without work.
+    pub fn new(rig: Rig) -> Self {
+        Self {
+            rig,
+            beads: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            assignments: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            gate_runs: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            mail: BTreeMap::new(),
+            outbox: Outbox::new(Vec::new(), 1),
+            town_applied: 0,
+            waits: BTreeMap::new(),
+            reported: None,
+        }
+    }
+
+    /// The bead, if it is live.
+    pub fn live_bead(&self, bead_id: BeadId) -> Option<&Bead> {
+        self.beads.get(&bead_id).filter(|bead| bead.is_live())
+    }
+
+    /// Assignments that have not ended.
+    pub fn live_assignments(&self) -> impl Iterator<Item = &Assignment> {
+        self.assignments.values().filter(|assignment| assignment.is_live())
+    }
+
+    /// The live assignment of a bead; there is at most one (domain.md 12, 1).
+    pub fn assignment_of_bead(&self, bead_id: BeadId) -> Option<&Assignment> {
+        self.live_assignments().find(|assignment| assignment.bead_id == bead_id)
+    }
+
+    /// The live assignment of an agent; there is at most one.
+    pub fn assignment_of_agent(&self, agent_id: AgentId) -> Option<&Assignment> {
+        self.live_assignments().find(|assignment| assignment.agent_id == agent_id)
+    }
+
+    /// Live assignments of polecats: what the cap counts.
+    pub fn polecats_at_work(&self) -> usize {
+        self.live_assignments().filter(|assignment| assignment.kind.role() != crate::session::Role::Refinery).count()
+    }
+
+    /// The rig's refinery, once registered.
+    pub fn refinery(&self) -> Option<&Agent> {
+        self.agents.values().find(|agent| agent.role == AgentRole::Refinery)
+    }
+
+    /// The live review of this work.
+    pub fn review_of_source(&self, source_id: BeadId) -> Option<&Review> {
+        self.reviews.values().find(|review| review.source_id == Some(source_id) && review.is_live())
+    }
+
+    /// Live beads made for this one.
+    pub fn live_children(&self, parent_id: BeadId) -> Vec<BeadId> {
+        self.beads
+            .values()
+            .filter(|bead| bead.parent_id == Some(parent_id) && bead.is_live())
+            .map(|bead| bead.bead_id)
+            .collect()
+    }
+
+    /// Reviews of one lane: same rig, same target branch.
+    pub fn lane<'a>(&'a self, target: &'a str) -> impl Iterator<Item = &'a Review> {
+        self.reviews.values().filter(move |review| review.target == target && review.is_live())
+    }
+
+    /// The newest gate run for a commit, trial merges excluded.
+    pub fn gate_run(&self, review_id: BeadId, commit: &str) -> Option<&GateRun> {
+        self.gate_runs
+            .values()
+            .filter(|run| run.review_id == review_id && run.commit_id.as_deref() == Some(commit) && run.onto.is_none())
+            .max_by_key(|run| run.created_at)
+    }
+
+    /// The runtime's present life, as the Town last said.
+    pub fn instance(&self) -> Option<InstanceId> {
+        self.rig.town.instance_id
+    }
+
+    /// Brings a terminal bead back into view for one commit.
+    pub fn recall_bead(&mut self, bead: Bead) {
+        self.beads.entry(bead.bead_id).or_insert(bead);
+    }
+
+    /// Brings an ended assignment back into view for one commit.
+    pub fn recall_assignment(&mut self, assignment: Assignment) {
+        self.assignments.entry(assignment.assignment_id).or_insert(assignment);
+    }
+
+    /// Drops what the next plan does not look at: terminal beads with their edges, ended assignments, reviews and jobs,
+    /// delivered mail. They stay in SQL.
+    pub fn forget(&mut self) {
+        self.beads.retain(|_, bead| bead.is_live());
+        self.edges.retain(|(bead_id, _), _| self.beads.contains_key(bead_id));
+        self.assignments.retain(|_, assignment| assignment.is_live());
+        self.reviews.retain(|_, review| review.is_live());
+        self.rounds.retain(|(review_id, _), _| self.reviews.contains_key(review_id));
+        self.gate_runs.retain(|_, run| self.reviews.contains_key(&run.review_id));
+        self.jobs.retain(|_, job| job.ended_at.is_none());
+        self.mail.retain(|_, mail| mail.delivered_at.is_none());
+        self.waits.retain(|bead_id, _| self.beads.contains_key(bead_id));
+    }
+}

@@ -1,0 +1,24 @@
+//! Every text scenario of `tests/scenarios`: played, and compared with what stands in the file. A file that differs is
+//! rewritten by `cargo xtask golden`; the diff is then what a reviewer reads.
+
+#![expect(clippy::print_stdout, reason = "names the scenario that fails")]
+
+mod check;
+
+use std::fs;
+use std::path::PathBuf;
+
+use expect_test::expect_file;
+
+#[test]
+fn rig() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/rig");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        let scenario = fs::read_to_string(&file).unwrap();
+        println!("{}", file.display());
+        expect_file![file].assert_eq(&check::play(&scenario));
+    }
+}
