@@ -8,6 +8,7 @@
 //! the values back apart from the document ([`SecretChange`]), since they are stored elsewhere. Nothing here knows an
 //! HTTP status; the words of [`ConfigCode`] are the API's error codes.
 
+mod birth;
 mod document;
 mod effective;
 mod issue;
@@ -21,6 +22,7 @@ mod tests;
 mod value;
 mod view;
 
+pub use birth::{new_rig, new_town};
 pub use document::{
     ContainerConfig, ConvoyMergeMode, GitAuthConfig, LlmConfig, MergeStrategy, RefineryConfig, ReviewMode, RigConfig,
     RigInstructions, TownBudget, TownConfig, TownInstructions,
@@ -29,7 +31,7 @@ pub use effective::{Budget, EffectiveRig, EffectiveTown, SpendLimit, effective_r
 pub use issue::{ConfigCode, ConfigIssue, ConfigRefusal, ConfigWarning, IssueKind, WarningCode};
 pub use key::{Key, KeyDefault, Kind};
 pub use keys::{RIG_KEYS, TOWN_KEYS};
-pub use patch::{Editor, Offers, PatchContext, Patched, draft_models, new_town, patch_rig, patch_town};
+pub use patch::{Editor, Offers, PatchContext, Patched, draft_models, patch_rig, patch_town};
 pub use schema::schemas;
 pub use secret::{SecretChange, SecretMark, SecretName, SecretValue, UnknownSecret};
 pub use view::{Origin, effective_view, rig_view, town_view};

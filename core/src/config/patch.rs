@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::document::{RefineryConfig, RigConfig, TownConfig};
+use super::document::{RigConfig, TownConfig};
 use super::issue::{ConfigCode, ConfigIssue, ConfigRefusal, ConfigWarning, IssueKind, WarningCode};
 use super::key::{Key, Kind, put, steps_of, take, value_at};
 use super::keys::{IGNORED, MODEL_KEYS, RIG_KEYS, TOWN_KEYS};
@@ -74,10 +74,7 @@ pub fn patch_town(
     patch: &Value,
     context: &PatchContext<'_>,
 ) -> Result<Patched<TownConfig>, ConfigRefusal> {
-    if context.editor == Editor::Mayor && config.mayor_may_configure == Some(false) {
-        let message = "this town does not let its mayor change settings";
-        return Err(ConfigRefusal::one(ConfigIssue::new(ConfigCode::RoleNotAllowed, &[], message)));
-    }
+    admit(config, context)?;
     let mut walk = Walk::new(TOWN_KEYS, config, context);
     walk.patch(patch);
     walk.settle_profile(patch);
@@ -92,39 +89,11 @@ pub fn patch_rig(
     patch: &Value,
     context: &PatchContext<'_>,
 ) -> Result<Patched<RigConfig>, ConfigRefusal> {
-    if context.editor == Editor::Mayor && town.mayor_may_configure == Some(false) {
-        let message = "this town does not let its mayor change settings";
-        return Err(ConfigRefusal::one(ConfigIssue::new(ConfigCode::RoleNotAllowed, &[], message)));
-    }
+    admit(town, context)?;
     let mut walk = Walk::new(RIG_KEYS, config, context);
     walk.patch(patch);
     walk.keep_polecats_within(town);
     walk.finish()
-}
-
-/// The settings of a new town: the catalogue's profile, unless the request that creates it chooses models itself.
-pub fn new_town(patch: Option<&Value>, context: &PatchContext<'_>) -> Result<Patched<TownConfig>, ConfigRefusal> {
-    let blank = TownConfig {
-        refinery: RefineryConfig {
-            auto_merge_delay_minutes: Some(limits::AUTO_MERGE_DELAY_NEW_TOWN_MINUTES),
-            ..RefineryConfig::default()
-        },
-        merge_strategy: Some(super::MERGE_STRATEGY_DEFAULT),
-        ..TownConfig::default()
-    };
-    let asked = patch.filter(|patch| !patch.as_object().is_some_and(Map::is_empty));
-    let mut patched = match asked {
-        Some(patch) => patch_town(&blank, patch, context)?,
-        None => Patched { config: blank, secrets: Vec::new(), warnings: Vec::new(), changed: Vec::new() },
-    };
-    let models = &mut patched.config.models;
-    let chooses = models.default_model.is_some() || models.small_model.is_some() || !models.role_models.is_empty();
-    let mentions_profile = asked.is_some_and(|patch| patch.get("model_profile").is_some());
-    let default_profile = &context.catalogue.default_profile;
-    if !chooses && !mentions_profile && default_profile != CUSTOM_PROFILE {
-        models.model_profile = Some(default_profile.clone());
-    }
-    Ok(patched)
 }
 
 /// The model settings that a preview tries: the stored ones with a patch of model keys on top, never saved.
@@ -139,6 +108,15 @@ pub fn draft_models(
     };
     ConfigRefusal::unless_clean(strangers.map(issue).collect())?;
     patch_town(config, draft, context).map(|patched| patched.config.models)
+}
+
+/// Refuses the mayor where its town does not let it change settings.
+fn admit(town: &TownConfig, context: &PatchContext<'_>) -> Result<(), ConfigRefusal> {
+    if context.editor == Editor::Mayor && town.mayor_may_configure == Some(false) {
+        let message = "this town does not let its mayor change settings";
+        return Err(ConfigRefusal::one(ConfigIssue::new(ConfigCode::RoleNotAllowed, &[], message)));
+    }
+    Ok(())
 }
 
 /// One pass over a patch. The document is handled as JSON, guided by the table of keys, and typed again at the end.

@@ -7,7 +7,7 @@ use super::super::keys::{RIG_KEYS, TOWN_KEYS};
 use super::*;
 
 /// A good value of each kind that differs from every default.
-fn sample(key: &Key) -> Option<Value> {
+pub(super) fn sample(key: &Key) -> Option<Value> {
     let value = match key.kind {
         Kind::Model => json!("m/x"),
         Kind::Profile => json!("premium"),
@@ -16,7 +16,7 @@ fn sample(key: &Key) -> Option<Value> {
         }
         Kind::Integer { min, .. } => json!(min),
         Kind::Dollars => json!(12.5),
-        Kind::Flag => json!(key.default != KeyDefault::Flag(true)),
+        Kind::Flag => json!(key.default == KeyDefault::Flag(false)),
         Kind::Word(words) => json!(words[1]),
         Kind::Line { .. } => json!("Ada"),
         Kind::Email => json!("ada@example.org"),
@@ -28,6 +28,30 @@ fn sample(key: &Key) -> Option<Value> {
         Kind::Credential => json!("token-0123456789"),
         Kind::Environment => json!({"LOG_LEVEL": "debug"}),
         Kind::ReadOnly => return None,
+    };
+    Some(value)
+}
+
+/// Another good value of each kind that a rig may set.
+pub(super) fn other_sample(key: &Key) -> Option<Value> {
+    let value = match key.kind {
+        Kind::Model => json!("m/def"),
+        Kind::Integer { max, .. } => json!(max),
+        Kind::Flag => json!(true),
+        Kind::Word(words) => json!(words[0]),
+        Kind::Text { .. } => json!("Be exact."),
+        Kind::Commands => json!([]),
+        Kind::PushFlags => json!("--tags"),
+        Kind::Profile
+        | Kind::Overrides
+        | Kind::Dollars
+        | Kind::Line { .. }
+        | Kind::Email
+        | Kind::Url
+        | Kind::Installation
+        | Kind::Credential
+        | Kind::Environment
+        | Kind::ReadOnly => return None,
     };
     Some(value)
 }
@@ -46,7 +70,7 @@ pub(super) fn every_town_key() -> Value {
     every_key(TOWN_KEYS)
 }
 
-fn open_world() -> World {
+pub(super) fn open_world() -> World {
     World { offers: Offers { pull_requests: true, github_app: true, local_urls: true }, ..World::new() }
 }
 

@@ -5,6 +5,7 @@ mod effective;
 mod profile;
 mod refusals;
 mod secrets;
+mod sequences;
 
 use std::collections::BTreeSet;
 
@@ -114,4 +115,16 @@ fn a_deleted_rig_takes_its_rules_along() {
         {"role": "polecat", "model": "m/x"}, {"role": "polecat", "rig_id": rig, "model": "m/x"},
     ]}));
     assert_eq!(config.without_rig(rig).models.model_overrides.len(), 1);
+}
+
+#[test]
+fn a_rig_on_no_known_forge_is_merged_directly() {
+    let own = town_with(json!({"git_auth": {"gitlab_instance_url": "https://Git.example.org"}}));
+    let strategy = |url: &str| new_rig(url, &own).merge_strategy;
+    assert_eq!(strategy("https://github.com/a/b.git"), None);
+    assert_eq!(strategy("https://GitLab.com/a/b"), None);
+    assert_eq!(strategy("https://git.example.org/a/b"), None);
+    assert_eq!(strategy("https://github.com.example.net/a/b"), Some(MergeStrategy::Direct));
+    assert_eq!(strategy("https://example.net/github.com/b"), Some(MergeStrategy::Direct));
+    assert_eq!(strategy("file:///srv/git/b.git"), Some(MergeStrategy::Direct));
 }
