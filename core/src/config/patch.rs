@@ -203,6 +203,10 @@ impl<'a> Walk<'a> {
             let message = "the mayor may not change this setting";
             return self.issues.push(ConfigIssue::new(ConfigCode::RoleNotAllowed, path, message));
         }
+        // What is stored was accepted once; a form that sends it back asks for nothing.
+        if value_at(&self.before, key.path) == Some(value) {
+            return;
+        }
         match key.kind {
             Kind::Overrides => self.overrides(path, value),
             Kind::Credential => self.credential(path, value),

@@ -109,6 +109,14 @@ fn what_is_shown_may_be_sent_back() {
 }
 
 #[test]
+fn what_was_accepted_once_is_not_judged_again() {
+    let stored = json!({"model_profile": "lost", "merge_strategy": "pr", "small_model": "gone/one"});
+    let config: TownConfig = serde_json::from_value(stored.clone()).unwrap();
+    let patched = World::new().town(&config, stored).unwrap();
+    assert_eq!((patched.config, patched.warnings, patched.changed), (config, vec![], vec![]));
+}
+
+#[test]
 fn a_deleted_rig_takes_its_rules_along() {
     let rig = RigId::from_u128(1);
     let config = town_with(json!({"model_overrides": [
