@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::{token, up};
+
 /// Every command of the repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, about)]
@@ -26,4 +28,16 @@ pub(crate) enum Command {
     },
     /// Rewrite the expected files of golden tests, then show what changed
     Golden,
+    /// Start the whole stack and keep it running, without demo data
+    Up {
+        #[command(flatten)]
+        options: up::Options,
+        /// When ready, print one JSON line with addresses, a user token and the development secrets
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a user token for a stack that `up` started
+    Token(token::Options),
+    /// Print a link that signs a browser in to a stack that `up` started
+    SignIn(token::Options),
 }

@@ -39,6 +39,25 @@ pub(crate) fn everything() -> Result<()> {
     worker()
 }
 
+/// What a running stack is made of.
+pub(crate) fn stack(with_runtime: bool, with_model: bool) -> Result<()> {
+    setup::worker()?;
+    setup::packages()?;
+    let mut programs = Vec::new();
+    if with_runtime {
+        programs.push("gastown-container");
+    }
+    if with_model {
+        programs.push("gastown-model");
+    }
+    if !programs.is_empty() {
+        native(&programs)?;
+    }
+    plugin()?;
+    dashboard()?;
+    worker()
+}
+
 /// The Worker, as wasm in `build/`.
 pub(crate) fn worker() -> Result<()> {
     let compiler = setup::worker()?;

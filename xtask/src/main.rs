@@ -11,6 +11,8 @@ mod paths;
 mod setup;
 mod shell;
 mod suites;
+mod token;
+mod up;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,9 @@ fn main() -> ExitCode {
         Command::Test { fast: true } => suites::fast(),
         Command::Test { fast: false } => suites::everything(),
         Command::Golden => suites::golden(),
+        Command::Up { options, json } => up::run(&options, json),
+        Command::Token(options) => token::print_user(&options),
+        Command::SignIn(options) => token::print_sign_in(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,4 +39,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a result on standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    Ok(stdout.flush()?)
 }

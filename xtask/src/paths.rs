@@ -34,3 +34,23 @@ pub(crate) fn cache() -> Result<PathBuf> {
 pub(crate) fn npm_program(name: &str) -> PathBuf {
     root().join("node_modules/.bin").join(name)
 }
+
+/// A native program of the workspace, built in the development profile.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    Ok(target()?.join("debug").join(name))
+}
+
+/// The state directory of this clone, outside of it: what runs must not show up in what is edited.
+pub(crate) fn state() -> Result<PathBuf> {
+    let base = match std::env::var_os("XDG_STATE_HOME") {
+        Some(state) if !state.is_empty() => PathBuf::from(state),
+        Some(_) | None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".local/state"),
+    };
+    let clone: String = root()
+        .to_string_lossy()
+        .trim_start_matches('/')
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    Ok(base.join("gastown").join(clone))
+}
