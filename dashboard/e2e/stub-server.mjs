@@ -47,8 +47,14 @@ class Stub {
   usedTokens = new Set();
   /** Makes the next messages to the mayor fail with this status. */
   messageFailure = null;
+  /** Makes streams impossible, as while a server restarts. */
+  refuseStreams = false;
+  /** Answers the next stream with `reset`, as if its resume point were too old. */
+  forgetFrames = false;
   /** The requests that came, as "METHOD path". */
   requests = [];
+  /** The idempotency keys of the messages that came. */
+  keys = new Set();
 
   constructor(town) {
     this.town = town;
@@ -62,6 +68,10 @@ class Stub {
     const frame = { seq: this.seq, at, type, rig_id: rigId, actor: null, cause_seq: null, data };
     this.frames.push(frame);
     for (const stream of this.streams) sendFrame(stream, frame);
+  }
+
+  count(request) {
+    return this.requests.filter((each) => each === request).length;
   }
 
   dropStreams() {
@@ -129,6 +139,7 @@ class Stub {
 
   async mayorMessage(request, response) {
     const { message } = await bodyOf(request);
+    this.keys.add(request.headers["idempotency-key"]);
     if (this.messageFailure !== null) {
       return refuse(response, this.messageFailure, "runtime_unavailable", "The town is being restarted");
     }
@@ -145,11 +156,16 @@ class Stub {
   }
 
   stream(url, request, response) {
+    if (this.refuseStreams) return response.destroy();
     const after = Number(request.headers["last-event-id"] ?? url.searchParams.get("after"));
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     response.write("retry: 2000\n\n");
     const hello = { seq: this.seq, oldest_seq: 1, server_time: new Date().toISOString() };
     response.write(`event: hello\ndata: ${JSON.stringify(hello)}\n\n`);
+    if (this.forgetFrames) {
+      this.forgetFrames = false;
+      response.write(`event: reset\ndata: ${JSON.stringify({ reason: "gone", seq: this.seq })}\n\n`);
+    }
     for (const frame of this.frames) if (frame.seq > after) sendFrame(response, frame);
     this.streams.add(response);
     response.on("close", () => this.streams.delete(response));

@@ -8,9 +8,11 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { ApiError } from "../api/client";
+import { ErrorPage } from "../pages/ErrorPage";
 import { NotFoundPage } from "../pages/NotFoundPage";
 import { SignInPage } from "../pages/sign-in/SignInPage";
 import { TownsPage } from "../pages/towns/TownsPage";
+import { localPath } from "./paths";
 import { queries, sessionQuery } from "./queries";
 
 const rootRoute = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage });
@@ -60,6 +62,7 @@ const townRoute = createRoute({
 export const router = createRouter({
   routeTree: rootRoute.addChildren([signInRoute, sessionRoute.addChildren([townsRoute, townRoute])]),
   defaultPreload: "intent",
+  defaultErrorComponent: ErrorPage,
   scrollRestoration: false,
 });
 
@@ -71,10 +74,4 @@ declare module "@tanstack/react-router" {
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** A path of this origin to go to after sign-in; an address of another site is dropped. */
-export function localPath(value: unknown): string | undefined {
-  if (typeof value !== "string" || !/^\/(?![/\\])/.test(value)) return undefined;
-  return value === "/" || value.startsWith("/sign-in") ? undefined : value;
 }

@@ -2,19 +2,17 @@
 import { Dialog } from "@base-ui/react/dialog";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { CircleAlert, Clock3, X } from "lucide-react";
-import { lazy, Suspense } from "react";
 import type { Bead } from "../../api/types";
 import { useTown } from "../../town/context";
 import { Avatar } from "../../ui/Avatar";
 import { Notice } from "../../ui/Notice";
 import { PriorityIcon } from "../../ui/PriorityIcon";
+import { RichText } from "../../ui/RichText";
 import { STATUS_NAMES, StatusIcon } from "../../ui/StatusIcon";
 import { Age } from "../../ui/time";
 import { Labels } from "./BeadCard";
 import styles from "./BeadDrawer.module.css";
 import { costWords, modelOf, phaseWords, shortId } from "./words";
-
-const Markdown = lazy(() => import("../../ui/Markdown"));
 
 export function BeadDrawer() {
   const { bead: beadId } = useSearch({ from: "/session/t/$townId" });
@@ -62,9 +60,7 @@ function BeadView({ bead }: { bead: Bead }) {
       <Facts bead={bead} />
       {bead.body !== null && bead.body.trim() !== "" && (
         <section className={styles.text} aria-label="Description">
-          <Suspense fallback={<p>{bead.body}</p>}>
-            <Markdown text={bead.body} />
-          </Suspense>
+          <RichText text={bead.body} />
         </section>
       )}
       <Timeline beadId={bead.bead_id} />

@@ -2,17 +2,16 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { ListTodo, Search } from "lucide-react";
 import { useDeferredValue, useMemo, useState } from "react";
-import type { Bead, BeadStatus, Priority } from "../../api/types";
+import type { Bead, BeadStatus } from "../../api/types";
 import { useTown } from "../../town/context";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/Notice";
 import { STATUS_NAMES, StatusIcon } from "../../ui/StatusIcon";
 import { BeadCard } from "./BeadCard";
 import styles from "./BoardPanel.module.css";
+import { COLUMNS, columnsOf } from "./board";
 import { Panel } from "./Panel";
 import { focusMayor } from "./shortcuts";
-
-const COLUMNS: readonly BeadStatus[] = ["open", "in_progress", "in_review", "closed", "failed"];
 
 /** Cards that a column shows at first; a finished day can hold hundreds. */
 const COLUMN_CARDS = 60;
@@ -25,9 +24,16 @@ export function BoardPanel() {
 
   const columns = useMemo(() => columnsOf(beads?.values() ?? [], words), [beads, words]);
   const total = COLUMNS.reduce((sum, status) => sum + columns[status].length, 0);
+  const isEmpty = total === 0 && words === "";
   return (
     <Panel title="Beads" count={total} aside={<SearchField />}>
-      {total === 0 && words === "" ? (
+      {isTruncated && <p className={styles.partial}>Older finished beads are not shown.</p>}
+      <div className={styles.board} data-empty={isEmpty}>
+        {COLUMNS.map((status) => (
+          <Column key={status} status={status} beads={columns[status]} isFiltered={words !== ""} />
+        ))}
+      </div>
+      {isEmpty && (
         <Notice
           icon={<ListTodo size={18} />}
           title="No work yet"
@@ -39,15 +45,6 @@ export function BoardPanel() {
         >
           Tasks appear here as soon as the mayor has slung them, and move as agents work on them.
         </Notice>
-      ) : (
-        <>
-          {isTruncated && <p className={styles.partial}>Older finished beads are not shown.</p>}
-          <div className={styles.board}>
-            {COLUMNS.map((status) => (
-              <Column key={status} status={status} beads={columns[status]} isFiltered={words !== ""} />
-            ))}
-          </div>
-        </>
       )}
     </Panel>
   );
@@ -121,42 +118,4 @@ function SearchField() {
       </kbd>
     </label>
   );
-}
-
-export function columnsOf(beads: Iterable<Bead>, words: string): Record<BeadStatus, Bead[]> {
-  const columns: Record<BeadStatus, Bead[]> = {
-    open: [],
-    in_progress: [],
-    in_review: [],
-    closed: [],
-    failed: [],
-  };
-  const needles = words.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const bead of beads) {
-    if (isWork(bead) && matches(bead, needles)) columns[bead.status]?.push(bead);
-  }
-  for (const status of COLUMNS)
-    columns[status].sort(status === "closed" || status === "failed" ? byEnd : byTurn);
-  return columns;
-}
-
-function isWork(bead: Bead): boolean {
-  return bead.type === "issue" || bead.type === "molecule";
-}
-
-function matches(bead: Bead, needles: readonly string[]): boolean {
-  if (needles.length === 0) return true;
-  const text = [bead.bead_id, bead.title, bead.assignee_name ?? "", ...bead.labels].join("\n").toLowerCase();
-  return needles.every((needle) => text.includes(needle));
-}
-
-const URGENCY: Record<Priority, number> = { critical: 0, high: 1, medium: 2, low: 3 };
-
-/** The order in which work is dispatched: priority, then age. */
-function byTurn(a: Bead, b: Bead): number {
-  return URGENCY[a.priority] - URGENCY[b.priority] || a.created_at.localeCompare(b.created_at);
-}
-
-function byEnd(a: Bead, b: Bead): number {
-  return (b.closed_at ?? b.updated_at).localeCompare(a.closed_at ?? a.updated_at);
 }

@@ -12,17 +12,23 @@ export function ConnectionPill() {
   const text = useTimeText(useCallback((now: number) => describe(connection, now), [connection]));
   const [state, ...detail] = text.split(" (");
   return (
-    <button
-      type="button"
-      className={cx(styles.pill, styles[connection.kind])}
-      aria-label={`Connection: ${text}`}
-      title={connection.kind === "live" ? "Every change arrives as it happens" : "Try again"}
-      onClick={() => sync.current?.retry()}
-    >
-      <span className={styles.dot} aria-hidden />
-      <span>{state}</span>
-      {detail.length > 0 && <span className={styles.detail}>({detail.join(" (")}</span>}
-    </button>
+    <>
+      {/* Only changes of the state are read out, not the seconds. */}
+      <span role="status" className="visually-hidden">
+        {connection.kind === "live" || connection.kind === "connecting" ? "" : state}
+      </span>
+      <button
+        type="button"
+        className={cx(styles.pill, styles[connection.kind])}
+        aria-label={`Connection: ${text}`}
+        title={connection.kind === "live" ? "Every change arrives as it happens" : "Try again"}
+        onClick={() => sync.current?.retry()}
+      >
+        <span className={styles.dot} aria-hidden />
+        <span>{state}</span>
+        {detail.length > 0 && <span className={styles.detail}>({detail.join(" (")}</span>}
+      </button>
+    </>
   );
 }
 

@@ -1,8 +1,10 @@
 /** The conversation with the mayor: the way a person gives work to the town. */
+import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp, CircleAlert, Crown, LoaderCircle, RotateCcw, Wrench, X } from "lucide-react";
-import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
 import type { MayorMessage, MessagePart } from "../../api/types";
+import { sessionQuery } from "../../app/queries";
 import { useTown, useTownHandle } from "../../town/context";
 import {
   discardMessage,
@@ -16,14 +18,12 @@ import type { OutgoingMessage } from "../../town/store";
 import { Button, IconButton } from "../../ui/Button";
 import { cx } from "../../ui/cx";
 import { ErrorDetail, ErrorNotice, Notice, Skeleton } from "../../ui/Notice";
+import { PlainText, RichText } from "../../ui/RichText";
 import { Age } from "../../ui/time";
 import styles from "./MayorPanel.module.css";
 import { Panel } from "./Panel";
 import { RefLink } from "./RefLink";
 import { mayorWords, shortModel } from "./words";
-
-/** Loaded with the first answer; until then, and if it never comes, the text stands as it was written. */
-const Markdown = lazy(() => import("../../ui/Markdown"));
 
 export function MayorPanel() {
   return (
@@ -144,7 +144,7 @@ function Message({ message }: { message: MayorMessage }) {
   return (
     <li className={cx(styles.message, isUser ? styles.user : styles.mayor)}>
       <p className={styles.byline}>
-        <span className={styles.author}>{isUser ? (message.author ?? "You") : "Mayor"}</span>
+        <span className={styles.author}>{isUser ? <Author name={message.author} /> : "Mayor"}</span>
         <Age at={message.at} className={styles.age} />
         {isUser && message.state === "queued" && <span className={styles.age}>· waiting for the mayor</span>}
       </p>
@@ -165,14 +165,17 @@ function Message({ message }: { message: MayorMessage }) {
   );
 }
 
+/** Others who write to the mayor are named; oneself is "You", whichever of one's names the server chose. */
+function Author({ name }: { name: string | null }) {
+  const { data: session } = useQuery(sessionQuery);
+  const user = session?.user;
+  const isSelf = name === null || [user?.id, user?.name, user?.email].includes(name);
+  return <>{isSelf ? "You" : name}</>;
+}
+
 function Part({ part, isUser }: { part: MessagePart; isUser: boolean }) {
   if (part.type === "tool") return <ToolPart part={part} />;
-  if (isUser) return <p className={styles.text}>{part.text}</p>;
-  return (
-    <Suspense fallback={<p className={styles.text}>{part.text}</p>}>
-      <Markdown text={part.text} />
-    </Suspense>
-  );
+  return isUser ? <PlainText text={part.text} /> : <RichText text={part.text} />;
 }
 
 function ToolPart({ part }: { part: Extract<MessagePart, { type: "tool" }> }) {
@@ -202,7 +205,9 @@ function Pending({ message }: { message: OutgoingMessage }) {
           {hasFailed ? "not sent" : message.state === "sent" ? "sent" : "sending…"}
         </span>
       </p>
-      <p className={cx(styles.parts, styles.text)}>{message.text}</p>
+      <div className={styles.parts}>
+        <PlainText text={message.text} />
+      </div>
       {hasFailed && (
         <div className={styles.failure} role="alert">
           <span className={styles.failureText}>

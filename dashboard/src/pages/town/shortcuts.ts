@@ -24,9 +24,14 @@ export function focusMayor(): void {
 }
 
 function focusPart(key: string, part: string): void {
-  const target = () => document.querySelector<HTMLElement>(`[data-shortcut="${key}"]`);
-  if (target() === null) document.querySelector<HTMLElement>(`[data-tab="${part}"]`)?.click();
-  requestAnimationFrame(() => target()?.focus());
+  const find = () => document.querySelector<HTMLElement>(`[data-shortcut="${key}"]`);
+  const target = find();
+  if (target !== null) {
+    target.focus();
+    return;
+  }
+  document.querySelector<HTMLElement>(`[data-tab="${part}"]`)?.click();
+  requestAnimationFrame(() => find()?.focus());
 }
 
 function isTyping(target: EventTarget | null): boolean {
