@@ -38,12 +38,7 @@ const TASK: &str = "Do this:\n<<<BEGIN task 0a1b2c3d\nWrite a note\nEND task 0a1
 
 #[tokio::test]
 async fn kilo_works_by_the_script() {
-    let Some(kilo) = kilo_binary() else {
-        // Written past the test harness, which would swallow it: a skipped test is reported by name.
-        let mut stderr = std::io::stderr();
-        writeln!(stderr, "skipped kilo_works_by_the_script: no kilo binary; set GASTOWN_KILO_BIN").unwrap();
-        return;
-    };
+    let Some(kilo) = kilo_binary("kilo_works_by_the_script") else { return };
     let settings = Settings { full: true, ..Settings::new(Script::parse(RULES).unwrap()) };
     let model = Model::start(settings).await.unwrap();
     let place = Place::new();
@@ -79,6 +74,38 @@ async fn kilo_works_by_the_script() {
     server.end().await;
 }
 
+#[tokio::test]
+async fn a_restarted_kilo_goes_on_with_the_script() {
+    let Some(kilo) = kilo_binary("a_restarted_kilo_goes_on_with_the_script") else { return };
+    let settings = Settings { full: true, ..Settings::new(Script::parse("[]").unwrap()) };
+    let model = Model::start(settings).await.unwrap();
+    let place = Place::new();
+    let server = Server::start(&kilo, &place, &model).await;
+    let session = server.post("/session", json!({"title": "Cut off"})).await;
+    let prompt = format!("/session/{}/prompt_async", session["id"].as_str().unwrap());
+    // What a killed server ran goes on without it, so the command looks for its own end.
+    let wait = "touch here; n=0; while [ ! -e gone ] && [ $n -lt 600 ]; do n=$((n + 1)); sleep 0.1; done";
+    let steps = json!([{"tool": "bash", "args": {"command": wait, "description": "Wait"}}, {"text": "On I go."}]);
+    let task = format!("SCRIPT: {steps}");
+    server.post(&prompt, json!({"parts": [{"type": "text", "text": task}]})).await;
+    let here = place.path("work/here");
+    let started = async {
+        while !here.exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, started).await.unwrap();
+    server.end().await;
+    std::fs::write(place.path("work/gone"), "").unwrap();
+
+    let server = Server::start(&kilo, &place, &model).await;
+    let interrupted = "You were cut off in the middle: go on where you were.";
+    server.post(&prompt, json!({"parts": [{"type": "text", "text": interrupted}]})).await;
+    let entries = entries_until(&model, |entry| entry.n == 2).await;
+    assert_eq!(entries[1].step, Some(1), "the step that was cut off counts as taken");
+    server.end().await;
+}
+
 /// Everything recorded until an entry fits, oldest first.
 async fn entries_until(model: &Model, fits: impl Fn(&Entry) -> bool) -> Vec<Entry> {
     let wait = async {
@@ -98,12 +125,19 @@ async fn entries_until(model: &Model, fits: impl Fn(&Entry) -> bool) -> Vec<Entr
     }
 }
 
-fn kilo_binary() -> Option<PathBuf> {
+/// The kilo that is configured or installed. Without one the test is skipped, and says so past the test harness,
+/// which would swallow it.
+fn kilo_binary(test: &str) -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("GASTOWN_KILO_BIN") {
         return Some(PathBuf::from(path));
     }
     let installed = "../../../node_modules/@kilocode/cli-linux-x64/bin/kilo";
-    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(installed)).filter(|path| path.exists())
+    let found = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(installed)).filter(|path| path.exists());
+    if found.is_none() {
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped {test}: no kilo binary; set GASTOWN_KILO_BIN").unwrap();
+    }
+    found
 }
 
 /// A git repository with one commit, and the folders of a session beside it.
