@@ -5,3 +5,4 @@
 
 mod migrations;
 mod support;
+mod tidy;

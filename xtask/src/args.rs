@@ -41,3 +41,19 @@ pub(crate) enum Command {
     /// Print a link that signs a browser in to a stack that `up` started
     SignIn(token::Options),
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_readme_names_every_command() {
+        let readme = std::fs::read_to_string(crate::paths::root().join("README.md")).unwrap();
+        for command in Args::command().get_subcommands() {
+            let name = format!("`cargo xtask {}", command.get_name());
+            assert!(readme.contains(&name), "README.md does not name {name}`");
+        }
+    }
+}
