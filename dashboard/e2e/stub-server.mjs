@@ -1,6 +1,6 @@
 /**
- * A stand-in for the Worker, for looking at the dashboard without one: serves `dist` under the policy of api.md 1.9
- * and answers the calls of the first pages with a canned town. It keeps a numbered feed, so that resuming a stream
+ * A stand-in for the Worker, for looking at the dashboard without one: serves `dist` with the headers
+ * that it asks for (`_headers`), and answers the calls of the first pages with a canned town. It keeps a numbered feed, so that resuming a stream
  * works as in api.md 6.1. It decides nothing; what it answers is what `fixtures.mjs` says.
  */
 import { randomUUID } from "node:crypto";
@@ -10,9 +10,6 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-  "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
@@ -119,10 +116,8 @@ class Stub {
       bytes = readFileSync(`${DIST}index.html`);
     }
     response.writeHead(200, {
+      ...pageHeaders(),
       "Content-Type": TYPES[extname(path)] ?? "application/octet-stream",
-      "Content-Security-Policy": POLICY,
-      "X-Content-Type-Options": "nosniff",
-      "Cross-Origin-Opener-Policy": "same-origin",
     });
     response.end(bytes);
   }
@@ -170,6 +165,13 @@ class Stub {
     this.streams.add(response);
     response.on("close", () => this.streams.delete(response));
   }
+}
+
+/** The headers that the build asks the asset server to add to every file. */
+function pageHeaders() {
+  const block = readFileSync(`${DIST}_headers`, "utf8").match(/^\/\*\n((?: {2}.+\n)+)/m);
+  const lines = block[1].trim().split("\n");
+  return Object.fromEntries(lines.map((line) => line.trim().split(/:\s(.*)/s, 2)));
 }
 
 function sendFrame(response, frame) {

@@ -51,6 +51,15 @@ describe("rows", () => {
     );
   });
 
+  test("of one version follow the feed, because what is derived from others changes without them", () => {
+    const start = fromSnapshot(snapshot({ beads: [bead("b1", { assignee_name: null })] }));
+    const next = applyFrames(start, [
+      frame(11, "bead.updated", bead("b1", { assignee_name: "Toast" })),
+      frame(12, "bead.updated", bead("b1", { assignee_name: "Maple" })),
+    ]);
+    expect(next.beads.get("b1")?.assignee_name).toBe("Maple");
+  });
+
   test("stay as they are when a frame is heard again", () => {
     const start = applyFrames(fromSnapshot(snapshot()), [
       frame(11, "bead.created", bead("b1")),

@@ -86,10 +86,11 @@ export interface Assignment {
   phase: AssignmentPhase;
   phase_detail: string | null;
   attempt: number;
-  model: string;
-  model_reason: string;
-  branch: string;
-  started_at: Instant;
+  model: string | null;
+  model_reason: string | null;
+  branch: string | null;
+  queued_at: Instant;
+  started_at: Instant | null;
   ended_at: Instant | null;
   outcome: string | null;
 }

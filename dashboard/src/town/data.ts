@@ -142,7 +142,7 @@ class Draft {
         break;
       case "town.updated": {
         const town = frame.data as Town;
-        if (town.version > this.next.town.version) this.next.town = town;
+        if (town.version >= this.next.town.version) this.next.town = town;
         break;
       }
       case "mayor.updated":
@@ -162,10 +162,13 @@ class Draft {
     }
   }
 
-  /** Keeps the row with the higher version; at equal versions the row that is there is the same row. */
+  /**
+   * Keeps the row with the higher version. At equal versions the later frame wins: fields that are derived from other
+   * rows (an assignee's name, a wait) can change without the row itself, and frames arrive in the order of the feed.
+   */
   private put<K extends keyof VersionedRows>(table: K, id: string, row: VersionedRows[K]): void {
     const known = this.next[table].get(id);
-    if (known !== undefined && known.version >= row.version) return;
+    if (known !== undefined && known.version > row.version) return;
     this.own<VersionedRows[K]>(table).set(id, row);
   }
 

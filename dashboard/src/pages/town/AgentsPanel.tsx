@@ -80,7 +80,7 @@ function Detail({ agent }: { agent: Agent }) {
   if (!message && !tool && !model) return null;
   return (
     <p className={styles.detail}>
-      {model && <span title={agent.assignment?.model_reason}>{shortModel(model)}</span>}
+      {model && <span title={agent.assignment?.model_reason ?? undefined}>{shortModel(model)}</span>}
       {tool && <code>{tool}</code>}
       {message && <span className={styles.message}>{message}</span>}
       {agent.last_activity_at !== null && <Age at={agent.last_activity_at} className={styles.age} />}

@@ -9,7 +9,7 @@ export function shortModel(model: string): string {
 /** The model that works on a bead, or else the last one that did, or else the one that was asked for. */
 export function modelOf(bead: Bead, agent: Agent | undefined): string | null {
   const live = agent?.assignment;
-  if (live?.bead_id === bead.bead_id && live.model !== "") return live.model;
+  if (live?.bead_id === bead.bead_id && live.model !== null) return live.model;
   return bead.last_model ?? bead.requested_model;
 }
 
