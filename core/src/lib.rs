@@ -33,4 +33,5 @@ pub mod rig;
 pub mod session;
 pub mod text;
 pub mod time;
+pub mod town;
 pub mod wire;

@@ -1,9 +1,13 @@
 //! The words of sessions and jobs, shared by the domain, the wire and the runtime: what a session is for, the steps of
 //! its start, how it and a job may end. Only vocabulary lives here; transitions live with the aggregates.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use crate::id::{AssignmentId, InstanceId};
 use crate::text_enum;
+use crate::time::Timestamp;
 
 text_enum! {
     /// What a session is for; decides workspace, permissions and push right (domain.md 5, container.md 3).
@@ -224,4 +228,132 @@ pub struct GateResult {
     pub duration_ms: u64,
     /// First and last output, at most 16 KiB.
     pub output_tail: String,
+}
+
+/// Names a session: its assignment, fenced by its epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionKey {
+    /// The assignment.
+    pub assignment_id: AssignmentId,
+    /// Its epoch.
+    pub epoch: u64,
+}
+
+/// What a report about a session says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionFact {
+    /// A step of starting.
+    Step(Step),
+    /// The first prompt was accepted.
+    Ready,
+    /// The session is being ended.
+    Finishing,
+    /// The start ended without a session.
+    StartFailed {
+        /// Machine word.
+        code: String,
+        /// One sentence.
+        message: String,
+        /// Whether the same order may succeed later.
+        is_retryable: bool,
+    },
+    /// The remote has this commit on this branch.
+    Pushed {
+        /// Branch.
+        branch: String,
+        /// Commit.
+        commit: String,
+    },
+    /// Unpublished work was saved.
+    Saved {
+        /// Full ref or branch.
+        ref_name: String,
+        /// Commit.
+        commit: String,
+    },
+    /// The session accepted these mails.
+    Delivered(Vec<String>),
+    /// A heartbeat.
+    Beat(Beat),
+    /// The session is over.
+    Over(Over),
+}
+
+/// What a heartbeat says about one session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beat {
+    /// Whether the session takes prompts; false while it starts.
+    pub is_running: bool,
+    /// Idle since then.
+    pub idle_since: Option<Timestamp>,
+    /// Tool that runs.
+    pub tool: Option<String>,
+    /// Newest progress of the agent itself.
+    pub progress_at: Option<Timestamp>,
+    /// Totals of the assignment.
+    pub usage: Usage,
+    /// The runtime's present life.
+    pub instance_id: InstanceId,
+}
+
+/// Totals of an assignment; they only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Prompt tokens of all kinds.
+    pub tokens_in: u64,
+    /// Completion tokens.
+    pub tokens_out: u64,
+    /// Micro-dollars; zero while no price is known.
+    pub cost_micros: u64,
+}
+
+/// How a session ended by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Over {
+    /// Without an error; if `done` was not said, without a result.
+    Completed(String),
+    /// With an error that could not be waited out.
+    Error {
+        /// Kind.
+        kind: ErrorKind,
+        /// One sentence.
+        message: String,
+        /// The gateway's own wish.
+        retry_after: Option<Duration>,
+    },
+    /// Its restarts were used up.
+    Crashed(String),
+    /// As ordered.
+    Stopped(String),
+    /// The runtime ends.
+    Evicted(String),
+    /// A newer session of the same agent took its place.
+    Interrupted(String),
+}
+
+/// The runtime's answer to a start order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartAnswer {
+    /// It will report.
+    Accepted(InstanceId),
+    /// Not now: starting, draining, or out of reach.
+    NotNow(String),
+    /// No memory or place.
+    NoCapacity(String),
+    /// Never like this.
+    Invalid {
+        /// Machine word.
+        code: String,
+        /// One sentence.
+        message: String,
+    },
+}
+
+/// The runtime's answer to "does this session live?".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionAnswer {
+    /// It lives at this epoch.
+    Alive(InstanceId),
+    /// It is over, or was never there.
+    Gone(String),
 }

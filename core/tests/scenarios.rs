@@ -2,6 +2,7 @@
 //! rewritten by `cargo xtask golden`; the diff is then what a reviewer reads.
 
 #![expect(clippy::print_stdout, reason = "names the scenario that fails")]
+#![expect(clippy::unwrap_used, reason = "a broken scenario shall stop the test where it breaks")]
 
 mod check;
 

@@ -11,20 +11,11 @@ use super::plan::{EventRow, Plan, Write};
 use super::review::{self, Finding, GateRunResult, Job, JobPhase, ReviewState, Verdict};
 use super::state::Settings;
 use super::{breaker, rules};
-use crate::id::{AssignmentId, BeadId, InstanceId, JobId, MailId};
+use crate::id::{AssignmentId, BeadId, JobId, MailId};
 use crate::limits::{LEASE, MERGE_MOVED_RETRY, MERGE_TRIES, ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY, backoff};
 use crate::protocol::{self, Numbered, TownToRig};
+pub use crate::session::{Beat, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use crate::session::{ErrorKind, GateResult, GateStatus, GatesStatus, MergeStatus, Step};
-use crate::time::Timestamp;
-
-/// Names a session: its assignment, fenced by its epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SessionKey {
-    /// The assignment.
-    pub assignment_id: AssignmentId,
-    /// Its epoch.
-    pub epoch: u64,
-}
 
 /// A fact.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,98 +34,6 @@ pub enum Event {
     SessionAnswered(SessionKey, SessionAnswer),
     /// The runtime answered a job order.
     JobAnswered(JobId, JobAnswer),
-}
-
-/// What a report about a session says.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SessionFact {
-    /// A step of starting.
-    Step(Step),
-    /// The first prompt was accepted.
-    Ready,
-    /// The session is being ended.
-    Finishing,
-    /// The start ended without a session.
-    StartFailed {
-        /// Machine word.
-        code: String,
-        /// One sentence.
-        message: String,
-        /// Whether the same order may succeed later.
-        is_retryable: bool,
-    },
-    /// The remote has this commit on this branch.
-    Pushed {
-        /// Branch.
-        branch: String,
-        /// Commit.
-        commit: String,
-    },
-    /// Unpublished work was saved.
-    Saved {
-        /// Full ref or branch.
-        ref_name: String,
-        /// Commit.
-        commit: String,
-    },
-    /// The session accepted these mails.
-    Delivered(Vec<String>),
-    /// A heartbeat.
-    Beat(Beat),
-    /// The session is over.
-    Over(Over),
-}
-
-/// What a heartbeat says about one session.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Beat {
-    /// Whether the session takes prompts; false while it starts.
-    pub is_running: bool,
-    /// Idle since then.
-    pub idle_since: Option<Timestamp>,
-    /// Tool that runs.
-    pub tool: Option<String>,
-    /// Newest progress of the agent itself.
-    pub progress_at: Option<Timestamp>,
-    /// Totals of the assignment.
-    pub usage: Usage,
-    /// The runtime's present life.
-    pub instance_id: InstanceId,
-}
-
-/// Totals of an assignment; they only grow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Prompt tokens of all kinds.
-    pub tokens_in: u64,
-    /// Completion tokens.
-    pub tokens_out: u64,
-    /// Micro-dollars; zero while no price is known.
-    pub cost_micros: u64,
-}
-
-/// How a session ended by itself.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Over {
-    /// Without an error; if `done` was not said, without a result.
-    Completed(String),
-    /// With an error that could not be waited out.
-    Error {
-        /// Kind.
-        kind: ErrorKind,
-        /// One sentence.
-        message: String,
-        /// The gateway's own wish.
-        retry_after: Option<Duration>,
-    },
-    /// Its restarts were used up.
-    Crashed(String),
-    /// As ordered.
-    Stopped(String),
-    /// The runtime ends.
-    Evicted(String),
-    /// A newer session of the same agent took its place.
-    Interrupted(String),
 }
 
 /// What a report about a job says.
@@ -166,33 +65,6 @@ pub enum JobFact {
         /// One sentence.
         message: String,
     },
-}
-
-/// The runtime's answer to a start order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StartAnswer {
-    /// It will report.
-    Accepted(InstanceId),
-    /// Not now: starting, draining, or out of reach.
-    NotNow(String),
-    /// No memory or place.
-    NoCapacity(String),
-    /// Never like this.
-    Invalid {
-        /// Machine word.
-        code: String,
-        /// One sentence.
-        message: String,
-    },
-}
-
-/// The runtime's answer to "does this session live?".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionAnswer {
-    /// It lives at this epoch.
-    Alive(InstanceId),
-    /// It is over, or was never there.
-    Gone(String),
 }
 
 /// The runtime's answer to a job order.
@@ -264,8 +136,12 @@ fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> Receipt {
     Receipt::Applied
 }
 
-/// New settings; a person may have mended what opened the breaker, so one session may probe (domain.md 5.6).
+/// Settings. A repeat changes nothing; with new ones a person may have mended what opened the breaker, so one session may probe (domain.md 5.6).
 fn configured(plan: &mut Plan, configure: protocol::Configure) {
+    let known = plan.state().rig.settings.as_ref();
+    if known.is_some_and(|s| s.version == configure.version && s.secrets_version == configure.secrets_version) {
+        return;
+    }
     plan.update_rig(|rig| {
         rig.git_url = configure.git_url;
         rig.default_branch = configure.default_branch;

@@ -1,0 +1,323 @@
+//! Facts about the town: what rigs and the runtime said. A fact is never refused; a late or doubled one changes nothing.
+
+use std::time::Duration;
+
+use super::mayor;
+use super::plan::{Plan, Write};
+use super::state::{Drain, Escalation, EscalationState, MayorActivity, MayorError, MayorPhase, MessageState, Slot};
+use crate::id::{InstanceId, MessageId, RigId};
+use crate::limits::{ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY};
+use crate::protocol::{self, Activity, Numbered, RigToTown};
+use crate::session::{Over, SessionAnswer, SessionFact, SessionKey, StartAnswer};
+use crate::time::Timestamp;
+
+/// A granted slot that its rig does not name is taken back when the rig's word is at least this much younger.
+const RECLAIM_AFTER: Duration = Duration::from_secs(120);
+
+/// A fact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A rig said this.
+    RigSaid(RigId, Vec<Numbered<RigToTown>>),
+    /// A rig has applied everything up to this number.
+    RigAcknowledged(RigId, u64),
+    /// The runtime was heard of under this identity.
+    InstanceSeen(InstanceId),
+    /// The runtime ends.
+    InstanceEvicted(InstanceId),
+    /// A new runtime names the nonce of the drain.
+    InstanceReady(InstanceId, String),
+    /// The runtime looked at a repository; the result as the API shows it.
+    RepoChecked(RigId, serde_json::Value),
+    /// The runtime reported about the mayor's session.
+    MayorReported(SessionKey, SessionFact),
+    /// The runtime answered the start order.
+    MayorStartAnswered(SessionKey, StartAnswer),
+    /// The runtime answered whether the session lives.
+    MayorAnswered(SessionKey, SessionAnswer),
+}
+
+/// What became of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// It changed something, or confirmed what is so.
+    Applied,
+    /// It was known.
+    Duplicate,
+    /// Its session is over or superseded.
+    Stale,
+}
+
+/// Applies one fact.
+pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
+    match event {
+        Event::RigSaid(rig_id, messages) => rig_said(plan, rig_id, messages),
+        Event::RigAcknowledged(rig_id, seq) => {
+            let rows = plan.state().outboxes.get(&rig_id).map(|outbox| outbox.rows()).unwrap_or_default();
+            if rows.first().is_none_or(|row| row.seq > seq) {
+                return Receipt::Duplicate;
+            }
+            plan.write(Write::Acknowledged(rig_id, seq));
+            Receipt::Applied
+        }
+        Event::InstanceSeen(instance_id) => instance_seen(plan, instance_id),
+        Event::InstanceEvicted(instance_id) => instance_evicted(plan, instance_id),
+        Event::InstanceReady(instance_id, nonce) => instance_ready(plan, instance_id, &nonce),
+        Event::RepoChecked(rig_id, access) => {
+            plan.update_rig(rig_id, |rig| rig.access = access);
+            Receipt::Applied
+        }
+        Event::MayorReported(key, fact) if is_current(plan, key) => mayor_reported(plan, fact),
+        Event::MayorStartAnswered(key, answer) if is_current(plan, key) => mayor_start_answered(plan, answer),
+        Event::MayorAnswered(key, answer) if is_current(plan, key) => mayor_answered(plan, answer),
+        Event::MayorReported(..) | Event::MayorStartAnswered(..) | Event::MayorAnswered(..) => Receipt::Stale,
+    }
+}
+
+/// Whether this is the mayor's present session.
+pub fn is_current(plan: &Plan, key: SessionKey) -> bool {
+    let mayor = &plan.state().mayor;
+    mayor.assignment_id == Some(key.assignment_id) && mayor.epoch == key.epoch
+}
+
+fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) -> Receipt {
+    if !plan.state().rigs.contains_key(&rig_id) {
+        return Receipt::Stale;
+    }
+    let applied = plan.state().applied.get(&rig_id).copied().unwrap_or(0);
+    let news = protocol::news(messages, applied);
+    let Some(last) = news.last().map(|message| message.seq) else { return Receipt::Duplicate };
+    for Numbered { message, .. } in news {
+        match message {
+            RigToTown::SlotAsked { assignment_id, bead_id, convoy_id, assignment_kind, priority, age_at } => {
+                let requested_at = plan.now();
+                let slot = Slot {
+                    assignment_id,
+                    rig_id,
+                    bead_id,
+                    convoy_id,
+                    kind: assignment_kind,
+                    priority,
+                    age_at,
+                    requested_at,
+                    granted_at: None,
+                    is_probe: false,
+                };
+                plan.write(Write::Slot(slot));
+            }
+            RigToTown::SlotReleased { assignment_id } => plan.write(Write::RemoveSlot(assignment_id)),
+            RigToTown::Activity(activity) => rig_is_active(plan, rig_id, activity),
+            RigToTown::EscalationRaised(raised) => escalation_raised(plan, rig_id, *raised),
+            RigToTown::EscalationCleared { dedup_key } => escalation_cleared(plan, &dedup_key, "system"),
+            RigToTown::Feed { frames } => {
+                for frame in frames {
+                    plan.write(Write::Frame(Some(rig_id), frame));
+                }
+            }
+        }
+    }
+    plan.write(Write::Applied(rig_id, last));
+    Receipt::Applied
+}
+
+/// T7: a granted slot that the rig does not know of any more is free.
+fn rig_is_active(plan: &mut Plan, rig_id: RigId, activity: Activity) {
+    let now = plan.now();
+    let leaked: Vec<_> = plan
+        .state()
+        .slots
+        .values()
+        .filter(|slot| slot.rig_id == rig_id && !activity.live.contains(&slot.assignment_id))
+        .filter(|slot| slot.granted_at.is_some_and(|granted| now.since(granted) >= RECLAIM_AFTER))
+        .map(|slot| slot.assignment_id)
+        .collect();
+    for assignment_id in leaked {
+        plan.write(Write::RemoveSlot(assignment_id));
+    }
+    plan.update_rig(rig_id, |rig| {
+        rig.activity = activity;
+        rig.reported_at = Some(now);
+    });
+}
+
+/// One open row per key: a repeat raises its count and shows the newest words.
+fn escalation_raised(plan: &mut Plan, rig_id: RigId, raised: protocol::Escalation) {
+    let now = plan.now();
+    let open = plan.state().escalations.get(&raised.dedup_key).filter(|e| e.state == EscalationState::Open).cloned();
+    let (escalation_id, count, created_at, version) = match &open {
+        Some(open) => (open.escalation_id, open.count + 1, open.created_at, open.version + 1),
+        None => (plan.mint(), 1, now, 1),
+    };
+    plan.write(Write::Escalation(Box::new(Escalation {
+        escalation_id,
+        dedup_key: raised.dedup_key,
+        severity: raised.severity,
+        category: raised.category,
+        code: raised.code,
+        title: raised.title,
+        message: raised.message,
+        rig_id: Some(rig_id),
+        bead_id: raised.bead_id,
+        agent_id: raised.agent_id,
+        assignment_id: raised.assignment_id,
+        convoy_id: raised.convoy_id,
+        choices: raised.choices,
+        raised_by: "rig".to_owned(),
+        count,
+        state: EscalationState::Open,
+        created_at,
+        closed_at: None,
+        closed_by: None,
+        version,
+    })));
+}
+
+/// The cause is gone, or a person has seen it.
+pub fn escalation_cleared(plan: &mut Plan, dedup_key: &str, by: &str) {
+    let now = plan.now();
+    let state = if by == "system" { EscalationState::Resolved } else { EscalationState::Acknowledged };
+    if let Some(open) = plan.state().escalations.get(dedup_key).filter(|e| e.state == EscalationState::Open).cloned() {
+        plan.write(Write::Escalation(Box::new(Escalation {
+            state,
+            closed_at: Some(now),
+            closed_by: Some(by.to_owned()),
+            version: open.version + 1,
+            ..open
+        })));
+    }
+}
+
+/// T3: another life of the runtime ends a drain, and the mayor of the old one is asked for.
+fn instance_seen(plan: &mut Plan, instance_id: InstanceId) -> Receipt {
+    if plan.state().drain.instance_id == Some(instance_id) {
+        return Receipt::Duplicate;
+    }
+    plan.write(Write::Drain(Drain { instance_id: Some(instance_id), ..Drain::default() }));
+    Receipt::Applied
+}
+
+fn instance_evicted(plan: &mut Plan, instance_id: InstanceId) -> Receipt {
+    let drain = &plan.state().drain;
+    if drain.instance_id.is_some_and(|known| known != instance_id) {
+        return Receipt::Stale;
+    }
+    if drain.is_draining {
+        return Receipt::Duplicate;
+    }
+    let (now, nonce) = (plan.now(), plan.mint::<crate::id::RunId>().to_string());
+    plan.write(Write::Drain(Drain {
+        is_draining: true,
+        nonce: Some(nonce),
+        instance_id: Some(instance_id),
+        started_at: Some(now),
+    }));
+    Receipt::Applied
+}
+
+/// A drain ends with the right nonce from another instance; a wrong nonce or the old instance ends nothing.
+fn instance_ready(plan: &mut Plan, instance_id: InstanceId, nonce: &str) -> Receipt {
+    let drain = &plan.state().drain;
+    let ends = drain.is_draining && drain.nonce.as_deref() == Some(nonce) && drain.instance_id != Some(instance_id);
+    if !ends {
+        return Receipt::Stale;
+    }
+    plan.write(Write::Drain(Drain { instance_id: Some(instance_id), ..Drain::default() }));
+    Receipt::Applied
+}
+
+fn mayor_reported(plan: &mut Plan, fact: SessionFact) -> Receipt {
+    match fact {
+        SessionFact::Step(_) | SessionFact::Finishing | SessionFact::Pushed { .. } | SessionFact::Saved { .. } => {
+            mayor::renew_lease(plan);
+        }
+        SessionFact::Ready => {
+            mayor::became_running(plan);
+            mayor::renew_lease(plan);
+        }
+        SessionFact::StartFailed { code, message, .. } => mayor::start_failed(plan, &code, &message),
+        SessionFact::Delivered(message_ids) => delivered(plan, &message_ids),
+        SessionFact::Beat(beat) => {
+            if beat.is_running {
+                mayor::became_running(plan);
+            }
+            mayor::renew_lease(plan);
+            plan.update_mayor(|mayor| mayor.instance_id = Some(beat.instance_id));
+            mayor_turned(plan, beat.idle_since);
+        }
+        SessionFact::Over(over) => mayor_over(plan, over),
+    }
+    Receipt::Applied
+}
+
+/// Idle makes the mayor waiting, unless a message reached it after it had turned idle (domain.md 9.5).
+fn mayor_turned(plan: &mut Plan, idle_since: Option<Timestamp>) {
+    let now = plan.now();
+    let (activity, since) = (plan.state().mayor.activity, plan.state().mayor.since);
+    let turned = match (activity, idle_since) {
+        (MayorActivity::Working, Some(idle_since)) if idle_since >= since => MayorActivity::Waiting,
+        (MayorActivity::Waiting, None) => MayorActivity::Working,
+        (MayorActivity::Working, _) | (MayorActivity::Waiting, Some(_)) => return,
+    };
+    plan.update_mayor(|mayor| {
+        mayor.activity = turned;
+        mayor.since = now;
+    });
+}
+
+fn delivered(plan: &mut Plan, message_ids: &[String]) {
+    let now = plan.now();
+    for message_id in message_ids.iter().filter_map(|id| id.parse::<MessageId>().ok()) {
+        plan.update_message(message_id, |message| {
+            message.state = MessageState::Delivered;
+            message.delivered_at = Some(now);
+        });
+    }
+    mayor::renew_lease(plan);
+}
+
+fn mayor_over(plan: &mut Plan, over: Over) {
+    let now = plan.now();
+    let error = match over {
+        Over::Error { kind, message, .. } => Some((kind.as_str().to_owned(), message)),
+        Over::Crashed(message) => Some(("crash".to_owned(), message)),
+        Over::Completed(_) | Over::Stopped(_) | Over::Evicted(_) | Over::Interrupted(_) => None,
+    };
+    match error {
+        Some((code, message)) if plan.state().mayor.phase == MayorPhase::Starting => {
+            mayor::start_failed(plan, &code, &message);
+        }
+        error => {
+            let error = error.map(|(code, message)| MayorError { code, message, at: now });
+            mayor::became_absent(plan, error, None);
+        }
+    }
+}
+
+fn mayor_start_answered(plan: &mut Plan, answer: StartAnswer) -> Receipt {
+    if plan.state().mayor.phase != MayorPhase::Starting {
+        return Receipt::Duplicate;
+    }
+    let now = plan.now();
+    let mut later = |code: &str, message: String, pause| {
+        let error = MayorError { code: code.to_owned(), message, at: now };
+        mayor::became_absent(plan, Some(error), Some(now + pause));
+    };
+    match answer {
+        StartAnswer::Accepted(instance_id) => plan.update_mayor(|mayor| mayor.instance_id = Some(instance_id)),
+        StartAnswer::NotNow(why) => later("runtime_starting", why, ORDER_REFUSED_RETRY),
+        StartAnswer::NoCapacity(why) => later("capacity", why, ORDER_CAPACITY_RETRY),
+        StartAnswer::Invalid { code, message } => mayor::start_failed(plan, &code, &message),
+    }
+    Receipt::Applied
+}
+
+fn mayor_answered(plan: &mut Plan, answer: SessionAnswer) -> Receipt {
+    match answer {
+        SessionAnswer::Alive(instance_id) => {
+            mayor::renew_lease(plan);
+            plan.update_mayor(|mayor| mayor.instance_id = Some(instance_id));
+        }
+        SessionAnswer::Gone(_) => mayor::became_absent(plan, None, None),
+    }
+    Receipt::Applied
+}

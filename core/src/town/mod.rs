@@ -1,0 +1,67 @@
+//! The town: its settings, its rigs, the permission to start sessions, and the mayor.
+//!
+//! The same scheme as the rig's (`rig/mod.rs`): commands and facts are applied first, then the rules run once, in this
+//! order, each on the result of the ones above it.
+
+pub mod command;
+pub mod event;
+pub mod invariant;
+pub mod mayor;
+pub mod plan;
+mod rules;
+pub mod state;
+
+pub use command::{Applied, Command, Refusal};
+pub use event::{Event, Receipt};
+pub use plan::{Context, Effect, Plan, Planned, Write};
+pub use state::State;
+
+/// A rule: reads the plan's state, writes what follows.
+type Rule = fn(&mut Plan);
+
+/// Rules in the order they run (domain.md 9.1). Each rule sees the writes of the rules above it.
+pub const RULES: &[(&str, Rule)] = &[
+    ("drain", rules::drain::run),                       // T2  a drain that nobody ends, ends
+    ("grant", rules::grant::run),                       // T6  permission to start sessions
+    ("mayor_lease", rules::mayor_lease::run),           // T16 a dead mayor is noticed
+    ("mayor_start", rules::mayor_start::run),           // T15 a message finds a mayor
+    ("mayor_deliver", rules::mayor_deliver::run),       // T18 each message once, in order
+    ("container_needed", rules::container_needed::run), // T8  the runtime runs when it is useful
+    ("tell_rigs", rules::tell_rigs::run),               //     rigs know the settings and the town's state
+    ("outbox", rules::outbox::run),                     // T1  messages are sent until acknowledged
+    ("wake", rules::wake::run),                         // T26 the next look
+];
+
+/// Plans without news: what an alarm does.
+pub fn plan(state: State, context: Context<'_>) -> Planned {
+    run_rules(Plan::new(state, context))
+}
+
+/// Applies facts in order, then plans. One receipt per fact.
+pub fn observe(state: State, context: Context<'_>, events: Vec<Event>) -> (Planned, Vec<Receipt>) {
+    let mut plan = Plan::new(state, context);
+    let receipts = events.into_iter().map(|event| event::apply(&mut plan, event)).collect();
+    (run_rules(plan), receipts)
+}
+
+/// Applies one command, then plans. A refused command changes nothing: the state comes back as it was.
+pub fn handle(
+    state: State,
+    context: Context<'_>,
+    command: Command,
+) -> Result<(Planned, Applied), (Box<State>, Refusal)> {
+    let before = state.clone();
+    let mut plan = Plan::new(state, context);
+    match command::apply(&mut plan, command) {
+        Ok(applied) => Ok((run_rules(plan), applied)),
+        Err(refusal) => Err((Box::new(before), refusal)),
+    }
+}
+
+fn run_rules(mut plan: Plan<'_>) -> Planned {
+    for &(name, rule) in RULES {
+        plan.enter(name);
+        rule(&mut plan);
+    }
+    plan.finish()
+}

@@ -1,0 +1,306 @@
+//! A plan of the town: working copy, writes, effects, next wake-up. The same shape as the rig's (`rig/plan.rs`), over
+//! the town's rows; beads wait in their rigs, so there are no waits here.
+
+use std::collections::BTreeSet;
+
+use super::state::{Drain, Escalation, Mayor, MayorMessage, RigEntry, Slot, State, Town};
+use crate::id::{AssignmentId, IdSeed, MadeFrom, MessageId, RigId};
+use crate::models::Catalogue;
+use crate::protocol::{Frame, OutboxRow, TownState, TownToRig};
+use crate::time::Timestamp;
+
+/// What a plan is made with besides the state.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The present.
+    pub now: Timestamp,
+    /// Where new ids come from.
+    pub seed: IdSeed,
+    /// The deployment's model catalogue.
+    pub catalogue: &'a Catalogue,
+}
+
+/// One row as it shall be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// The town's own row.
+    Town(Box<Town>),
+    /// Insert or replace.
+    Rig(Box<RigEntry>),
+    /// The rig is gone, with its messages.
+    RemoveRig(RigId),
+    /// Insert or replace.
+    Slot(Slot),
+    /// The slot is free.
+    RemoveSlot(AssignmentId),
+    /// Insert or replace.
+    Mayor(Box<Mayor>),
+    /// Insert or replace.
+    Message(MayorMessage),
+    /// Insert or replace.
+    Escalation(Box<Escalation>),
+    /// The runtime's row.
+    Drain(Drain),
+    /// Insert or replace a message to a rig.
+    Outbox(RigId, OutboxRow<TownToRig>),
+    /// The rig has applied everything up to this number.
+    Acknowledged(RigId, u64),
+    /// The newest number applied from the rig.
+    Applied(RigId, u64),
+    /// One frame of the town channel; the store numbers it.
+    Frame(Option<RigId>, Frame),
+    /// One row of the audit log.
+    Audit {
+        /// Who.
+        actor: String,
+        /// What.
+        action: &'static str,
+        /// To what.
+        target: String,
+        /// The keys that changed.
+        changes: Vec<String>,
+    },
+}
+
+/// One thing to do outside, performed after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the runtime's keeper whether the runtime is needed.
+    SetRuntimeNeeded(bool),
+    /// Order the runtime to start the mayor's session.
+    StartMayor(AssignmentId),
+    /// Ask the runtime whether the mayor's session lives.
+    QueryMayor(AssignmentId),
+    /// Order the runtime to end the mayor's session.
+    StopMayor {
+        /// Which.
+        assignment_id: AssignmentId,
+        /// Only that one.
+        epoch: u64,
+    },
+    /// Push these messages into the mayor's session, in this order.
+    PushToMayor(Vec<MessageId>),
+    /// Send everything unacknowledged to this rig.
+    SendToRig(RigId),
+}
+
+/// A plan in the making.
+pub struct Plan<'a> {
+    state: State,
+    context: Context<'a>,
+    rule: &'static str,
+    writes: Vec<(&'static str, Write)>,
+    effects: Vec<Effect>,
+    wake_at: Option<Timestamp>,
+}
+
+/// A finished plan: the state as it shall be, and how to get there.
+#[must_use]
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The state after the commit.
+    pub state: State,
+    /// Rows to write, in order, each with the rule that wants it.
+    pub writes: Vec<(&'static str, Write)>,
+    /// What to do after the commit.
+    pub effects: Vec<Effect>,
+    /// When to plan again at the latest; none: only when something happens.
+    pub wake_at: Option<Timestamp>,
+    /// What the live stream shall show.
+    pub changed: Changed,
+}
+
+/// Rows that are not as they were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// The town's row.
+    pub town: bool,
+    /// The mayor's row.
+    pub mayor: bool,
+    /// Rigs.
+    pub rigs: BTreeSet<RigId>,
+    /// Messages to the mayor.
+    pub messages: BTreeSet<MessageId>,
+    /// Escalations, by key.
+    pub escalations: BTreeSet<String>,
+}
+
+impl<'a> Plan<'a> {
+    /// Begins with the state as it is.
+    pub fn new(state: State, context: Context<'a>) -> Self {
+        Self { state, context, rule: "command", writes: Vec::new(), effects: Vec::new(), wake_at: None }
+    }
+
+    /// The working copy.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    /// The deployment's model catalogue.
+    pub fn catalogue(&self) -> &'a Catalogue {
+        self.context.catalogue
+    }
+
+    /// A new id.
+    pub fn mint<T: MadeFrom>(&mut self) -> T {
+        self.context.seed.mint()
+    }
+
+    /// From here on writes carry this rule's name.
+    pub fn enter(&mut self, rule: &'static str) {
+        self.rule = rule;
+    }
+
+    /// Writes a row: into the working copy at once, into SQL at the commit.
+    pub fn write(&mut self, write: Write) {
+        apply(&mut self.state, &write);
+        self.writes.push((self.rule, write));
+    }
+
+    /// Changes the town's row; its version follows.
+    pub fn update_town(&mut self, change: impl FnOnce(&mut Town)) {
+        let mut town = self.state.town.clone();
+        change(&mut town);
+        town.version += 1;
+        town.updated_at = self.context.now;
+        self.write(Write::Town(Box::new(town)));
+    }
+
+    /// Changes a rig's row; its version follows.
+    pub fn update_rig(&mut self, rig_id: RigId, change: impl FnOnce(&mut RigEntry)) {
+        if let Some(mut rig) = self.state.rigs.get(&rig_id).cloned() {
+            change(&mut rig);
+            rig.version += 1;
+            rig.updated_at = self.context.now;
+            self.write(Write::Rig(Box::new(rig)));
+        }
+    }
+
+    /// Changes the mayor's row.
+    pub fn update_mayor(&mut self, change: impl FnOnce(&mut Mayor)) {
+        let mut mayor = self.state.mayor.clone();
+        change(&mut mayor);
+        self.write(Write::Mayor(Box::new(mayor)));
+    }
+
+    /// Changes a message to the mayor.
+    pub fn update_message(&mut self, message_id: MessageId, change: impl FnOnce(&mut MayorMessage)) {
+        if let Some(mut message) = self.state.inbox.get(&message_id).cloned() {
+            change(&mut message);
+            self.write(Write::Message(message));
+        }
+    }
+
+    /// Posts a message to a rig.
+    pub fn post(&mut self, rig_id: RigId, message: TownToRig) {
+        let now = self.context.now;
+        let outbox = self.state.outboxes.entry(rig_id).or_insert_with(|| crate::protocol::Outbox::new(Vec::new(), 1));
+        let row = outbox.post(message, now);
+        self.writes.push((self.rule, Write::Outbox(rig_id, row)));
+    }
+
+    /// Marks all messages to a rig as sent and orders the sending.
+    pub fn send_to_rig(&mut self, rig_id: RigId) {
+        let Some(outbox) = self.state.outboxes.get_mut(&rig_id) else { return };
+        for row in outbox.mark_sent(self.context.now) {
+            self.writes.push((self.rule, Write::Outbox(rig_id, row)));
+        }
+        self.effects.push(Effect::SendToRig(rig_id));
+    }
+
+    /// Remembers what a rig was told.
+    pub fn set_told(&mut self, rig_id: RigId, told: TownState) {
+        self.state.told.insert(rig_id, told);
+    }
+
+    /// Remembers which settings a rig was sent.
+    pub fn set_configured(&mut self, rig_id: RigId, versions: (u64, u64)) {
+        self.state.configured.insert(rig_id, versions);
+    }
+
+    /// Remembers what the runtime's keeper was told.
+    pub fn set_needed(&mut self, needed: bool) {
+        self.state.needed = Some(needed);
+    }
+
+    /// Orders an effect.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Sets when to look again.
+    pub fn wake_at(&mut self, at: Option<Timestamp>) {
+        self.wake_at = at;
+    }
+
+    /// Ends the planning.
+    pub fn finish(self) -> Planned {
+        let mut changed = Changed::default();
+        for (_, write) in &self.writes {
+            changed.note(write);
+        }
+        Planned { state: self.state, writes: self.writes, effects: self.effects, wake_at: self.wake_at, changed }
+    }
+}
+
+impl Planned {
+    /// Adds frames of the town channel that only the shell can word, because they show rows in their wire shape.
+    pub fn publish(&mut self, rig_id: Option<RigId>, frames: Vec<Frame>) {
+        self.writes.extend(frames.into_iter().map(|frame| ("feed", Write::Frame(rig_id, frame))));
+    }
+}
+
+impl Changed {
+    fn note(&mut self, write: &Write) {
+        match write {
+            Write::Town(_) => self.town = true,
+            Write::Mayor(_) => self.mayor = true,
+            Write::Rig(rig) => drop(self.rigs.insert(rig.rig_id)),
+            Write::RemoveRig(rig_id) => drop(self.rigs.insert(*rig_id)),
+            Write::Message(message) => drop(self.messages.insert(message.message_id)),
+            Write::Escalation(escalation) => drop(self.escalations.insert(escalation.dedup_key.clone())),
+            Write::Slot(_)
+            | Write::RemoveSlot(_)
+            | Write::Drain(_)
+            | Write::Outbox(..)
+            | Write::Acknowledged(..)
+            | Write::Applied(..)
+            | Write::Frame(..)
+            | Write::Audit { .. } => (),
+        }
+    }
+}
+
+/// Puts one write into a state: the same step in memory that the store takes in SQL.
+pub fn apply(state: &mut State, write: &Write) {
+    match write.clone() {
+        Write::Town(town) => state.town = *town,
+        Write::Rig(rig) => drop(state.rigs.insert(rig.rig_id, *rig)),
+        Write::RemoveRig(rig_id) => {
+            state.rigs.remove(&rig_id);
+            state.outboxes.remove(&rig_id);
+            state.applied.remove(&rig_id);
+            state.told.remove(&rig_id);
+            state.configured.remove(&rig_id);
+        }
+        Write::Slot(slot) => drop(state.slots.insert(slot.assignment_id, slot)),
+        Write::RemoveSlot(assignment_id) => drop(state.slots.remove(&assignment_id)),
+        Write::Mayor(mayor) => state.mayor = *mayor,
+        Write::Message(message) => drop(state.inbox.insert(message.message_id, message)),
+        Write::Escalation(escalation) => drop(state.escalations.insert(escalation.dedup_key.clone(), *escalation)),
+        Write::Drain(drain) => state.drain = drain,
+        Write::Acknowledged(rig_id, seq) => {
+            if let Some(outbox) = state.outboxes.get_mut(&rig_id) {
+                outbox.acknowledge(seq);
+            }
+        }
+        Write::Applied(rig_id, seq) => drop(state.applied.insert(rig_id, seq)),
+        // The outbox is changed where the row is made; feed and audit are not part of the state.
+        Write::Outbox(..) | Write::Frame(..) | Write::Audit { .. } => (),
+    }
+}
