@@ -31,6 +31,9 @@ pub struct Entry {
     pub model: String,
     /// Gas Town role, when the system text names one.
     pub role: Option<String>,
+    /// Bead that the prompt names, when it names one.
+    #[serde(default)]
+    pub bead_id: Option<String>,
     /// Rule that answered; absent when none fits.
     pub rule: Option<String>,
     /// Step of the rule.

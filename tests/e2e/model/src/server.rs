@@ -207,6 +207,7 @@ impl Serving {
             path: "/v1/chat/completions".to_owned(),
             model: request.model.clone(),
             role: request.role(),
+            bead_id: request.line("Bead", 0),
             rule: None,
             step: None,
             status: 200,

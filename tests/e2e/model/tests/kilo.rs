@@ -55,6 +55,7 @@ async fn kilo_works_by_the_script() {
         assert_eq!(entry.problem, None);
         assert_eq!(entry.model, "vendor/main");
         assert_eq!(entry.role.as_deref(), Some("polecat"));
+        assert_eq!(entry.bead_id.as_deref(), Some("1a2b3c4d-0000-4000-8000-000000000000"));
         assert!(entry.body.as_ref().unwrap()["stream"].as_bool().unwrap());
         assert!(["bash", "write", "edit", "read"].iter().all(|tool| entry.tools.iter().any(|t| t == tool)));
     }
