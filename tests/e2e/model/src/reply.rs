@@ -89,53 +89,59 @@ impl Reply {
 
     /// The answer in chunks; the usage chunk only if the client asked for it.
     pub(crate) fn in_chunks(self, include_usage: bool) -> Response<Body> {
-        let mut pieces = vec![self.chunk(&json!({"role": "assistant", "content": ""}), None)];
+        let mut pieces = vec![Piece::Bytes(self.chunk(&json!({"role": "assistant", "content": ""}), None))];
         let mut chars_left = self.cut_after.unwrap_or(usize::MAX);
-        let deltas = words(&self.text).map(|word| (word.chars().count(), Piece::Word(self.content(word))));
-        let calls = self.calls.iter().enumerate().flat_map(|(index, call)| call.deltas(index));
-        let calls = calls.map(|(chars, delta)| (chars, self.chunk(&delta, None)));
-        for (chars, piece) in deltas.chain(calls) {
+        for (chars, piece) in self.deltas() {
             if chars > chars_left {
-                pieces.push(Piece::Cut);
-                return streamed("text/event-stream", pieces, self.word_delay);
+                break;
             }
             chars_left -= chars;
             pieces.push(piece);
         }
         if self.cut_after.is_some() {
             pieces.push(Piece::Cut);
-            return streamed("text/event-stream", pieces, self.word_delay);
+        } else {
+            pieces.push(Piece::Bytes(self.chunk(&json!({}), Some(self.finish_reason()))));
+            if let (Some(usage), true) = (&self.usage, include_usage) {
+                pieces.push(Piece::Bytes(self.usage_chunk(usage)));
+            }
+            pieces.push(Piece::Bytes("data: [DONE]\n\n".to_owned()));
         }
-        pieces.push(self.chunk(&json!({}), Some(self.finish_reason())));
-        if let (Some(usage), true) = (&self.usage, include_usage) {
-            let mut last = self.frame();
-            last["choices"] = json!([]);
-            last["usage"] = usage.clone();
-            pieces.push(Piece::Bytes(format!("data: {last}\n\n")));
-        }
-        pieces.push(Piece::Bytes("data: [DONE]\n\n".to_owned()));
         streamed("text/event-stream", pieces, self.word_delay)
+    }
+
+    /// Text by words, then the calls, each with the characters that it brings.
+    fn deltas(&self) -> Vec<(usize, Piece)> {
+        let words = self
+            .text
+            .split_inclusive(' ')
+            .map(|word| (word.chars().count(), Piece::Word(self.chunk(&json!({"content": word}), None))));
+        let calls = self.calls.iter().enumerate().flat_map(|(index, call)| call.deltas(index));
+        let calls = calls.map(|(chars, delta)| (chars, Piece::Bytes(self.chunk(&delta, None))));
+        words.chain(calls).collect()
     }
 
     fn finish_reason(&self) -> &'static str {
         if self.calls.is_empty() { "stop" } else { "tool_calls" }
     }
 
-    fn frame(&self) -> Value {
-        json!({"id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model})
+    fn chunk(&self, delta: &Value, finish_reason: Option<&str>) -> String {
+        self.frame(&json!([{"index": 0, "delta": delta, "finish_reason": finish_reason}]), None)
     }
 
-    fn content(&self, word: &str) -> String {
-        match self.chunk(&json!({"content": word}), None) {
-            Piece::Bytes(bytes) | Piece::Word(bytes) => bytes,
-            Piece::Cut => String::new(),
+    fn usage_chunk(&self, usage: &Value) -> String {
+        self.frame(&json!([]), Some(usage))
+    }
+
+    fn frame(&self, choices: &Value, usage: Option<&Value>) -> String {
+        let mut frame = json!({
+            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
+            "choices": choices,
+        });
+        if let Some(usage) = usage {
+            frame["usage"] = usage.clone();
         }
-    }
-
-    fn chunk(&self, delta: &Value, finish_reason: Option<&str>) -> Piece {
-        let mut frame = self.frame();
-        frame["choices"] = json!([{"index": 0, "delta": delta, "finish_reason": finish_reason}]);
-        Piece::Bytes(format!("data: {frame}\n\n"))
+        format!("data: {frame}\n\n")
     }
 }
 
@@ -166,10 +172,6 @@ enum Piece {
     Word(String),
     /// The connection is closed here, in the middle of the answer.
     Cut,
-}
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive(' ')
 }
 
 fn streamed(content_type: &'static str, pieces: Vec<Piece>, word_delay: Duration) -> Response<Body> {

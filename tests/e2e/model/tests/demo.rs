@@ -107,7 +107,7 @@ fn mayor(text: &str) -> Vec<String> {
     play(&system, &first, |tool| match tool {
         "gt_list_rigs" => format!("- {RIG}: demo, file:///r, default branch main"),
         "gt_sling" => format!("Slung 'x' to Toast in demo (bead {BEAD}, m/one)."),
-        _ => "No beads.".to_owned(),
+        _ => format!("<<<BEGIN beads 0a0a0a0a\n- {BEAD} [closed] Add a total\nEND beads 0a0a0a0a>>>"),
     })
 }
 
@@ -161,7 +161,7 @@ fn the_mayor_slings_what_the_person_asked() {
 fn the_mayor_answers_questions_from_its_lists() {
     let calls = mayor("What did Toast change?");
     assert_eq!(calls[0], "gt_list_beads {}");
-    assert!(calls[1].contains("No beads."));
+    assert_eq!(calls[1], format!("This is what I know:\n\n- {BEAD} [closed] Add a total"));
 }
 
 #[test]
