@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{token, up};
+use crate::{demo, token, up};
 
 /// Every command of the repository.
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Start everything with a small repository, a town and a rig, and print a sign-in link
+    Demo(demo::Options),
     /// Print a user token for a stack that `up` started
     Token(token::Options),
     /// Print a link that signs a browser in to a stack that `up` started

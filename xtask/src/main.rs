@@ -7,6 +7,7 @@
 mod args;
 mod build;
 mod check;
+mod demo;
 mod paths;
 mod setup;
 mod shell;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Test { fast: false } => suites::everything(),
         Command::Golden => suites::golden(),
         Command::Up { options, json } => up::run(&options, json),
+        Command::Demo(options) => demo::run(&options),
         Command::Token(options) => token::print_user(&options),
         Command::SignIn(options) => token::print_sign_in(&options),
     };

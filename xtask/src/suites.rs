@@ -110,6 +110,8 @@ fn native() -> Result<Command> {
 fn end_to_end() -> Result<Command> {
     let mut cargo = shell::cargo()?;
     cargo.args(["test", "--package", "gastown-e2e"]);
+    // The tests start stacks by this very program.
+    cargo.env("XTASK_BIN", paths::program("xtask")?);
     Ok(cargo)
 }
 

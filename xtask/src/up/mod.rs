@@ -45,6 +45,14 @@ pub(crate) struct Options {
     pub(crate) until_stdin_closes: bool,
 }
 
+/// What the deployment offers to its towns.
+#[derive(Debug, Clone)]
+pub(crate) struct Deployment {
+    pub(crate) model: Model,
+    /// Remotes on this machine are accepted.
+    pub(crate) allow_local_git: bool,
+}
+
 /// Which language model the deployment offers to its towns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Model {
@@ -84,8 +92,11 @@ struct Ready<'a> {
 pub(crate) fn run(options: &Options, json: bool) -> Result<()> {
     build::stack(options.runtime_url.is_none(), false)?;
     let state = StateDir::open(options.state_dir.as_deref())?;
-    let model = Model::from_environment().unwrap_or(Model::Absent);
-    let mut stack = Stack::start(options, state, &model)?;
+    let deployment = Deployment {
+        model: Model::from_environment().unwrap_or(Model::Absent),
+        allow_local_git: setting("GASTOWN_ALLOW_LOCAL_GIT").as_deref() == Some("1"),
+    };
+    let mut stack = Stack::start(options, state, deployment)?;
     if json {
         let user_token = token::user(&stack.secrets.user_jwt_secret, USER)?;
         let ready = Ready {

@@ -22,7 +22,7 @@ const DRAIN_SECONDS: u64 = 10;
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(DRAIN_SECONDS + 5);
 
 /// Settings of the runtime that a person may give (container.md 1.2); the stack chooses the others.
-const RUNTIME_SETTINGS: [&str; 12] = [
+const RUNTIME_SETTINGS: [&str; 11] = [
     "GASTOWN_KILO_SHARING",
     "GASTOWN_TOOL_CACHE",
     "GASTOWN_AGENT_USER",
@@ -30,7 +30,6 @@ const RUNTIME_SETTINGS: [&str; 12] = [
     "GASTOWN_MEMORY_LIMIT_MB",
     "GASTOWN_SESSION_MEMORY_MB",
     "GASTOWN_JOBS",
-    "GASTOWN_ALLOW_LOCAL_GIT",
     "GASTOWN_DRAIN_SECONDS",
     "GASTOWN_LOG",
     "GASTOWN_LOG_FORMAT",

@@ -15,7 +15,7 @@ use super::address::{self, free_ports};
 use super::child::{self, Child};
 use super::secrets::Secrets;
 use super::state::{self, Address, StateDir};
-use super::{Model, Options, services, worker};
+use super::{Deployment, Model, Options, services, worker};
 
 /// A service that ends more often than this within [`RESTART_WINDOW`] will not get better by another start.
 const RESTARTS_MAX: usize = 5;
@@ -33,6 +33,8 @@ pub(super) enum Event {
     WorkerdGone { pid: Pid },
     /// Somebody wants the stack to end.
     Stop { reason: &'static str },
+    /// What the stack was started for is done.
+    Finished,
 }
 
 /// A started service, in the order of starting.
@@ -65,6 +67,7 @@ struct Running {
 pub(crate) struct Stack {
     pub(crate) state: StateDir,
     pub(crate) secrets: Secrets,
+    deployment: Deployment,
     /// Held for as long as the stack lives: two stacks would ruin each other's objects.
     _lock: File,
     address: Address,
@@ -85,7 +88,7 @@ struct Ports {
 
 impl Stack {
     /// Starts the services and waits until all answer.
-    pub(crate) fn start(options: &Options, state: StateDir, model: &Model) -> Result<Self> {
+    pub(crate) fn start(options: &Options, state: StateDir, deployment: Deployment) -> Result<Self> {
         let (sender, events) = channel();
         let stopping = Arc::new(AtomicBool::new(false));
         listen_for_stop(&sender, &stopping, options.until_stdin_closes)?;
@@ -99,16 +102,22 @@ impl Stack {
             runtime_url: options.runtime_url.clone().unwrap_or(own_runtime),
         };
         let scripted = format!("http://127.0.0.1:{}/v1", ports.model);
-        let llm = match model {
+        let llm = match &deployment.model {
             Model::Scripted => Some((scripted.as_str(), "scripted")),
             Model::Endpoint { base_url, api_key } => Some((base_url.as_str(), api_key.as_str())),
             Model::Absent => None,
         };
-        let variables = worker::Variables { base_url: &address.base_url, runtime_url: &address.runtime_url, llm };
+        let variables = worker::Variables {
+            base_url: &address.base_url,
+            runtime_url: &address.runtime_url,
+            llm,
+            allow_local_git: deployment.allow_local_git,
+        };
         let wrangler_config = worker::configure(&state, &secrets, &variables)?;
         let mut stack = Self {
             state,
             secrets,
+            deployment,
             _lock: lock,
             address,
             ports,
@@ -119,7 +128,7 @@ impl Stack {
             stopping,
         };
         let mut wanted = Vec::new();
-        if *model == Model::Scripted {
+        if stack.deployment.model == Model::Scripted {
             wanted.push(Service::Model);
         }
         if options.runtime_url.is_none() {
@@ -165,8 +174,40 @@ impl Stack {
                     }
                 }
                 Event::WorkerdGone { pid } => self.workerd_gone(pid)?,
+                Event::Finished => return Ok(()),
             }
         }
+    }
+
+    /// Keeps the services running while `work` uses them. `None` if somebody asked for the end before it was done.
+    ///
+    /// The work has a thread of its own, because the services must be started by this one (see [`Child::spawn`]).
+    pub(crate) fn supervise_while<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>> {
+        let events = self.sender.clone();
+        let worker = std::thread::spawn(move || {
+            let done = work();
+            events.send(Event::Finished).ok();
+            done
+        });
+        self.supervise()?;
+        if !worker.is_finished() && self.stopping.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        worker.join().map(Some).map_err(|_| anyhow::anyhow!("the work on the stack panicked"))
+    }
+
+    /// Address of the scripted model, if there is one.
+    pub(crate) fn model_url(&self) -> Option<String> {
+        (self.deployment.model == Model::Scripted).then(|| format!("http://127.0.0.1:{}", self.ports.model))
+    }
+
+    /// The end of a service's log.
+    pub(crate) fn last_words(&self, service: &str) -> String {
+        let found = self.services.iter().find(|running| running.service.name() == service);
+        found.map(|running| running.child.last_words()).unwrap_or_default()
     }
 
     fn workerd_gone(&mut self, gone: Pid) -> Result<()> {
@@ -214,7 +255,10 @@ impl Stack {
         let command = match service {
             Service::Model => services::model(&self.state, self.ports.model)?,
             Service::Runtime => {
-                services::runtime(&self.state, &self.secrets, self.ports.runtime, &self.address.base_url)?
+                let mut runtime =
+                    services::runtime(&self.state, &self.secrets, self.ports.runtime, &self.address.base_url)?;
+                runtime.env("GASTOWN_ALLOW_LOCAL_GIT", if self.deployment.allow_local_git { "1" } else { "0" });
+                runtime
             }
             Service::Worker => worker::command(&self.state, &self.wrangler_config, self.ports.worker),
         };

@@ -15,7 +15,7 @@ use super::state::{self, StateDir};
 use crate::{paths, shell};
 
 /// Settings of the environment that the Worker gets under the same name.
-const PASSED_ON: [&str; 2] = ["GASTOWN_TIME_SCALE", "GASTOWN_ALLOW_LOCAL_GIT"];
+const PASSED_ON: [&str; 1] = ["GASTOWN_TIME_SCALE"];
 
 /// Where fast town time begins. Kept from the first start on, so that no restart of workerd sets a clock back.
 const TIME_ANCHOR: &str = "GASTOWN_TIME_ANCHOR_MS";
@@ -24,6 +24,7 @@ const TIME_ANCHOR: &str = "GASTOWN_TIME_ANCHOR_MS";
 pub(super) struct Variables<'a> {
     pub(super) base_url: &'a str,
     pub(super) runtime_url: &'a str,
+    pub(super) allow_local_git: bool,
     pub(super) llm: Option<(&'a str, &'a str)>,
 }
 
@@ -37,6 +38,9 @@ pub(super) fn configure(state: &StateDir, secrets: &Secrets, variables: &Variabl
     vars.insert(TIME_ANCHOR.to_owned(), json!(time_anchor(state)?));
     if let Some(commit) = shell::output(shell::command("git").args(["rev-parse", "--short", "HEAD"])) {
         vars.insert("GASTOWN_COMMIT".to_owned(), json!(commit));
+    }
+    if variables.allow_local_git {
+        vars.insert("GASTOWN_ALLOW_LOCAL_GIT".to_owned(), json!("1"));
     }
     for name in PASSED_ON {
         if let Some(value) = super::setting(name) {
