@@ -2,8 +2,11 @@
 //! in the crate may name it.
 //!
 //! `control` is Worker → runtime, `report` is runtime → Worker, `api` is what people, agents and the dashboard see,
-//! `code` the closed list of error codes that all of them share.
+//! `code` the closed list of error codes that all of them share. `order` and `fact` convert: the domain's assignments
+//! and jobs to orders, and reports to the domain's events.
 
 pub mod code;
 pub mod control;
+pub mod fact;
+pub mod order;
 pub mod report;

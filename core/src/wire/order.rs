@@ -1,0 +1,440 @@
+//! From the domain to orders: what the runtime is told for an assignment, the mayor, or a job. Pure: the nonce of the
+//! prompts is an argument, and what only the runtime's keeper knows (instance, token, environment) is added last, by
+//! [`SessionOrder::deliver`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::control::{
+    Author, JobOrder, Kind, MergeMessage, OrderedAgent, OrderedAssignment, OrderedPrompt, PROTOCOL, Repo, Resume,
+    RigRef, Role, RuntimeConfig, RuntimeRig, StartOrder,
+};
+use crate::config::{EffectiveTown, effective_rig, effective_town};
+use crate::id::{AssignmentId, InstanceId, JobId};
+use crate::prompt::message::{Line, Person};
+use crate::prompt::order::{self, EarlierRound, Gate, Left, Task};
+use crate::prompt::role::{self, RigEntry, Scope};
+use crate::prompt::{Nonce, message};
+use crate::rig::assignment::Assignment;
+use crate::rig::bead::Bead;
+use crate::rig::review::{Review, Round, Verdict};
+use crate::rig::state::{Settings, State as RigState};
+use crate::session::JobKind;
+use crate::text::cut;
+use crate::time::Timestamp;
+use crate::town::state::{MayorMessage, MessageSource, State as TownState};
+
+/// A start order without what only the runtime's keeper knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionOrder {
+    /// Identity.
+    pub assignment: OrderedAssignment,
+    /// Purpose.
+    pub kind: Kind,
+    /// Who.
+    pub agent: OrderedAgent,
+    /// Title of the kilo session.
+    pub title: String,
+    /// Resolved model.
+    pub model: String,
+    /// Resolved small model.
+    pub small_model: String,
+    /// Repository; absent for triage and mayor.
+    pub repo: Option<Repo>,
+    /// Work branch.
+    pub branch: Option<String>,
+    /// Where a new branch starts.
+    pub base: Option<String>,
+    /// The commit under review, or the newest known head.
+    pub commit: Option<String>,
+    /// Saved work to start from.
+    pub resume: Option<Resume>,
+    /// Role text and first message.
+    pub prompt: OrderedPrompt,
+    /// Mayor: the last messages.
+    pub history: Option<String>,
+}
+
+/// What the runtime's keeper adds to an order.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The runtime's present life.
+    pub instance_id: InstanceId,
+    /// Agent or mayor token.
+    pub token: String,
+    /// Its end.
+    pub token_expires_at: Timestamp,
+    /// The town's environment for tools.
+    pub env: BTreeMap<String, String>,
+    /// Author of commits.
+    pub author: Option<Author>,
+    /// Name the agent as co-author.
+    pub coauthor: bool,
+}
+
+impl SessionOrder {
+    /// The complete order.
+    pub fn deliver(self, delivery: Delivery) -> StartOrder {
+        StartOrder {
+            instance_id: delivery.instance_id,
+            protocol: PROTOCOL,
+            assignment: self.assignment,
+            kind: self.kind,
+            role: self.kind.role(),
+            agent: self.agent,
+            title: self.title,
+            model: self.model,
+            small_model: self.small_model,
+            model_limits: BTreeMap::new(),
+            prices: BTreeMap::new(),
+            budget: None,
+            repo: self.repo,
+            branch: self.branch,
+            landing_child: false,
+            base: self.base,
+            base_from: None,
+            commit: self.commit,
+            resume: self.resume,
+            prompt: self.prompt,
+            history: self.history,
+            rigs: Vec::new(),
+            env: delivery.env,
+            author: delivery.author,
+            coauthor: delivery.coauthor,
+            token: delivery.token,
+            token_expires_at: delivery.token_expires_at,
+            swap: false,
+        }
+    }
+}
+
+/// The order for a rig's assignment; none when the assignment or its bead is not in view, or was never resolved.
+pub fn session(state: &RigState, assignment_id: AssignmentId, nonce: Nonce) -> Option<SessionOrder> {
+    let assignment = state.assignments.get(&assignment_id)?;
+    let bead = state.beads.get(&assignment.bead_id)?;
+    let agent = state.agents.get(&assignment.agent_id)?;
+    let settings = state.rig.settings.as_ref()?;
+    let view = View { state, assignment, bead, agent: &agent.name, settings };
+    let is_review = matches!(assignment.kind, Kind::Review | Kind::Landing);
+    let has_repo = assignment.kind.role() != Role::Triage;
+    Some(SessionOrder {
+        assignment: OrderedAssignment {
+            assignment_id,
+            epoch: assignment.epoch,
+            rig_id: RigRef::Rig(state.rig.rig_id),
+            agent_id: assignment.agent_id,
+            bead_id: Some(assignment.bead_id),
+        },
+        kind: assignment.kind,
+        agent: OrderedAgent { name: agent.name.clone(), identity: agent.identity.clone() },
+        title: cut(&bead.title, ORDER_TITLE_MAX),
+        model: assignment.model.as_ref()?.to_string(),
+        small_model: assignment.small_model.as_ref()?.to_string(),
+        repo: has_repo.then(|| repo(state)),
+        branch: assignment.branch.clone().filter(|_| assignment.kind.may_push()),
+        base: assignment.base.clone().filter(|_| assignment.kind.may_push()),
+        commit: assignment.head_commit.clone().filter(|_| is_review || assignment.kind.may_push()),
+        resume: assignment.saved.as_ref().map(|(ref_name, commit)| Resume {
+            ref_name: Some(ref_name.clone()),
+            commit: Some(commit.clone()),
+            ..Resume::default()
+        }),
+        prompt: OrderedPrompt { system: view.system(nonce), first: Some(view.first(nonce)) },
+        history: None,
+    })
+}
+
+/// The order for the mayor's session: no repository, no branch, no first message.
+pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<SessionOrder> {
+    let mayor = &state.mayor;
+    let assignment = OrderedAssignment {
+        assignment_id: mayor.assignment_id?,
+        epoch: mayor.epoch,
+        rig_id: RigRef::Mayor(state.town.town_id),
+        agent_id: mayor.agent_id,
+        bead_id: None,
+    };
+    Some(SessionOrder {
+        assignment,
+        kind: Kind::Mayor,
+        agent: OrderedAgent { name: "Mayor".to_owned(), identity: mayor.identity.clone() },
+        title: "Mayor".to_owned(),
+        model: mayor.model.as_ref()?.to_string(),
+        small_model: mayor.small_model.as_ref()?.to_string(),
+        repo: None,
+        branch: None,
+        base: None,
+        commit: None,
+        resume: None,
+        prompt: OrderedPrompt { system: mayor_role(state, nonce), first: None },
+        history: (!lines.is_empty()).then(|| message::history(lines, nonce)),
+    })
+}
+
+/// A message to the mayor as its session reads it.
+pub fn mayor_message(message: &MayorMessage, nonce: Nonce) -> super::control::Message {
+    let author = message.source_id.as_deref().unwrap_or("a person");
+    let text =
+        message::person(&Person { author, text: &message.body, ui_context: message.ui_context.as_deref() }, nonce);
+    super::control::Message {
+        message_id: message.message_id.to_string(),
+        source: match message.source {
+            MessageSource::User => super::control::MessageSource::User,
+            MessageSource::System => super::control::MessageSource::System,
+            MessageSource::Agent => super::control::MessageSource::Mail,
+        },
+        deliver: super::control::Deliver::Now,
+        priority: super::control::MessagePriority::Normal,
+        text,
+        ui_context: None,
+    }
+}
+
+/// The order for a rig's job.
+pub fn job(state: &RigState, job_id: JobId) -> Option<JobOrder> {
+    let job = state.jobs.get(&job_id)?;
+    let message = MergeMessage {
+        title: job.spec.title.clone(),
+        bead_id: job.spec.bead_id,
+        review_id: job.review_id.unwrap_or(job.spec.bead_id),
+    };
+    Some(JobOrder {
+        job_id,
+        kind: job.kind,
+        rig_id: state.rig.rig_id,
+        repo: repo(state),
+        commit: job.spec.commit.clone(),
+        branch: Some(job.spec.branch.clone()),
+        target: job.spec.target.clone(),
+        onto: None,
+        gates: job.spec.gates.clone(),
+        timeout_minutes: job.spec.timeout_minutes,
+        env: BTreeMap::new(),
+        author: None,
+        message: (job.kind == JobKind::Merge).then_some(message),
+    })
+}
+
+/// What all of a town's sessions have in common.
+pub fn runtime_config(state: &TownState) -> RuntimeConfig {
+    let settings = effective_town(&state.town.config);
+    RuntimeConfig {
+        config_version: runtime_config_version(state),
+        secrets_version: state.town.secrets_version,
+        max_sessions: settings.max_sessions,
+        author: author(&settings),
+        coauthor: !settings.disable_ai_coauthor,
+        rigs: state
+            .active_rigs()
+            .map(|rig| RuntimeRig {
+                rig_id: rig.rig_id,
+                name: rig.name.clone(),
+                git_url: rig.git_url.clone(),
+                default_branch: rig.default_branch.clone(),
+                target_branch: rig.target().to_owned(),
+                push_flags: effective_rig(&state.town.config, &rig.config).git_push_flags,
+            })
+            .collect(),
+    }
+}
+
+/// Grows with every change that [`runtime_config`] shows: settings of the town, and rows of its rigs.
+pub fn runtime_config_version(state: &TownState) -> u64 {
+    state.town.config_version + state.town.version + state.rigs.values().map(|rig| rig.config_version).sum::<u64>()
+}
+
+/// The town's author of commits, when both parts are set.
+pub fn author(settings: &EffectiveTown) -> Option<Author> {
+    let (name, email) = (settings.git_author_name.clone()?, settings.git_author_email.clone()?);
+    Some(Author { name, email })
+}
+
+/// Title of a kilo session (container.md 3.1).
+const ORDER_TITLE_MAX: usize = 200;
+
+fn repo(state: &RigState) -> Repo {
+    Repo {
+        git_url: state.rig.git_url.clone(),
+        default_branch: state.rig.default_branch.clone(),
+        target_branch: state.rig.target_branch.clone(),
+        push_flags: state.rig.settings.as_ref().map(|s| s.config.git_push_flags.clone()).unwrap_or_default(),
+    }
+}
+
+fn mayor_role(state: &TownState, nonce: Nonce) -> String {
+    let rigs: Vec<RigEntry<'_>> = state
+        .active_rigs()
+        .map(|rig| RigEntry {
+            rig_id: rig.rig_id,
+            name: &rig.name,
+            git_url: &rig.git_url,
+            default_branch: &rig.default_branch,
+            target_branch: rig.target(),
+            purpose: rig.purpose.as_deref(),
+            folder: None,
+        })
+        .collect();
+    let custom = effective_town(&state.town.config).mayor_instructions;
+    role::mayor(&role::Mayor { town: &state.town.name, rigs: &rigs, custom: custom.as_deref() }, nonce)
+}
+
+/// Everything that the prompts of one assignment are made of.
+struct View<'a> {
+    state: &'a RigState,
+    assignment: &'a Assignment,
+    bead: &'a Bead,
+    agent: &'a str,
+    settings: &'a Settings,
+}
+
+impl View<'_> {
+    fn system(&self, nonce: Nonce) -> String {
+        let custom = &self.settings.config.custom_instructions;
+        let (agent, rig) = (self.agent, self.settings.rig_models.name.as_str());
+        match self.assignment.kind.role() {
+            Role::Refinery => role::refinery(
+                &role::Refinery {
+                    agent,
+                    rig,
+                    review: self.bead.bead_id,
+                    branch: self.branch(),
+                    target: self.target(),
+                    commit: self.assignment.head_commit.as_deref().unwrap_or_default(),
+                    scope: if self.assignment.kind == Kind::Landing { Scope::Landing } else { Scope::Task },
+                    custom: custom.refinery.as_deref(),
+                },
+                nonce,
+            ),
+            Role::Triage => role::triage(
+                &role::Triage { agent, rig, bead: self.bead.bead_id, custom: custom.polecat.as_deref() },
+                nonce,
+            ),
+            Role::Polecat | Role::Mayor => role::polecat(
+                &role::Polecat {
+                    agent,
+                    rig,
+                    bead: self.bead.bead_id,
+                    branch: self.branch(),
+                    base: self.assignment.base.as_deref().unwrap_or_default(),
+                    target: self.target(),
+                    gates: &self.settings.config.gates,
+                    custom: custom.polecat.as_deref(),
+                },
+                nonce,
+            ),
+        }
+    }
+
+    fn first(&self, nonce: Nonce) -> String {
+        let checkpoint = self.bead.checkpoint.as_ref().map(ToString::to_string);
+        let left = Left { checkpoint: checkpoint.as_deref(), resume: self.resume() };
+        let own = Task { title: &self.bead.title, body: self.bead.body.as_deref() };
+        let (bead, branch, target) = (self.bead.bead_id, self.branch(), self.target());
+        let pr_url = self.bead.metadata.get("pr_url").and_then(|url| url.as_str()).unwrap_or_default();
+        let findings = self.bead.body.as_deref().unwrap_or_default();
+        match self.assignment.kind {
+            Kind::Work | Kind::Mayor => {
+                let base = self.assignment.base.as_deref().unwrap_or_default();
+                order::work(&order::Work { bead, branch, base, target, task: own, predecessors: &[], left }, nonce)
+            }
+            Kind::Rework => {
+                let (round, files) = (self.round(), self.files());
+                let task = self.task_of_root();
+                order::rework(
+                    &order::Rework { bead, branch, target, round, findings, files: &files, task, left },
+                    nonce,
+                )
+            }
+            Kind::Conflict => {
+                let (files, task) = (self.files(), self.task_of_root());
+                let conflict = order::Conflict { bead, branch, target, files: &files, task, feedback: None, left };
+                order::conflict(&conflict, nonce)
+            }
+            Kind::Feedback => {
+                let task = self.task_of_root();
+                order::feedback(
+                    &order::Feedback { bead, branch, target, pr_url, comments: findings, task, left },
+                    nonce,
+                )
+            }
+            Kind::Fixup => order::fixup(&order::Fixup { bead, branch, target, pr_url, task: own, left }, nonce),
+            Kind::Review | Kind::Landing => self.review(nonce),
+            Kind::Triage => order::triage(bead, &[], nonce),
+        }
+    }
+
+    fn review(&self, nonce: Nonce) -> String {
+        let review = self.state.reviews.get(&self.bead.bead_id);
+        let commit = self.assignment.head_commit.as_deref().unwrap_or_default();
+        let run = self.state.gate_run(self.bead.bead_id, commit);
+        let gates: Vec<Gate<'_>> = run
+            .into_iter()
+            .flat_map(|run| &run.gates)
+            .map(|gate| Gate { command: &gate.command, status: gate.status.as_str(), output: &gate.output_tail })
+            .collect();
+        let earlier: Vec<EarlierRound<'_>> = self
+            .rounds_of(self.bead)
+            .filter(|round| round.verdict == Verdict::RequestChanges)
+            .map(|round| EarlierRound { number: round.n, findings: &round.summary })
+            .collect();
+        order::review(
+            &order::Review {
+                review: self.bead.bead_id,
+                bead: review.and_then(|review| review.source_id).unwrap_or(self.bead.bead_id),
+                branch: self.branch(),
+                target: self.target(),
+                commit,
+                round: self.round_of(review),
+                task: self.task_of_root(),
+                summary: review.and_then(|review| review.summary.as_deref()),
+                gates: &gates,
+                earlier: &earlier,
+            },
+            nonce,
+        )
+    }
+
+    fn branch(&self) -> &str {
+        self.assignment.branch.as_deref().unwrap_or_default()
+    }
+
+    fn target(&self) -> &str {
+        self.assignment.target.as_deref().unwrap_or(&self.state.rig.target_branch)
+    }
+
+    fn resume(&self) -> Option<order::Resume<'_>> {
+        self.assignment.saved.as_ref().map(|(_, commit)| order::Resume { commit, note: None })
+    }
+
+    /// The work that everything here serves in the end; the bead itself when its root is not in view.
+    fn task_of_root(&self) -> Task<'_> {
+        let root = self.state.beads.get(&self.bead.root_id).unwrap_or(self.bead);
+        Task { title: &root.title, body: root.body.as_deref() }
+    }
+
+    fn parent_review(&self) -> Option<&Review> {
+        self.bead.parent_id.and_then(|parent| self.state.reviews.get(&parent))
+    }
+
+    fn round(&self) -> order::Round {
+        let number = self.parent_review().map_or(1, |review| review.round);
+        order::Round { number, max: self.settings.config.max_review_rounds }
+    }
+
+    fn round_of(&self, review: Option<&Review>) -> order::Round {
+        order::Round { number: review.map_or(0, |r| r.round) + 1, max: self.settings.config.max_review_rounds }
+    }
+
+    fn rounds_of(&self, bead: &Bead) -> impl Iterator<Item = &Round> {
+        let review_id = bead.bead_id;
+        self.state.rounds.range((review_id, 0)..=(review_id, u32::MAX)).map(|(_, round)| round)
+    }
+
+    /// Files that the newest judgement of the parent review names.
+    fn files(&self) -> Vec<String> {
+        let Some(review) = self.parent_review() else { return Vec::new() };
+        let newest = self.state.rounds.range((review.bead_id, 0)..=(review.bead_id, u32::MAX)).next_back();
+        newest.into_iter().flat_map(|(_, round)| &round.findings).filter_map(|finding| finding.file.clone()).collect()
+    }
+}
