@@ -193,6 +193,22 @@ await step("everything works by keyboard", async ({ stub, page }) => {
   );
 });
 
+await step(
+  "when the session ends, a person signs in again and is back where they were",
+  async ({ stub, page }) => {
+    await openTown(page, stub, "?q=cursor");
+    stub.sessionEnded = true;
+    stub.dropStreams();
+    await page.getByLabel("Sign-in token or link").fill("good-4");
+    await page.keyboard.press("Enter");
+    await page.getByText("Live", { exact: true }).waitFor();
+    assert.equal(page.url(), `${stub.url}/t/${TOWN.id}?q=cursor`);
+    stub.sessionEnded = true;
+    await page.getByRole("link", { name: "Gastown: all towns" }).click();
+    await page.getByRole("heading", { name: "Sign in to Gastown" }).waitFor();
+  },
+);
+
 await step("a town that is not open to a person says so", async ({ stub, page }) => {
   await page.goto(`${stub.url}/t/00000000-0000-4000-8000-000000000000`);
   await page.getByText("This town is not open to you").waitFor();
@@ -225,6 +241,7 @@ await step("five thousand beads stay quick", async ({ stub, page }) => {
   await page.keyboard.press("/");
   await page.keyboard.type("4321");
   await page.getByText("Task number 4321").waitFor();
+  assert.equal(new URL(page.url()).search, "?q=4321");
   const worst = await page.evaluate(() => window.slowest());
   console.log(`     longest task ${Math.round(Math.max(slowest, worst))} ms`);
   // A bound against growth with the number of beads, generous because test machines share their cores.

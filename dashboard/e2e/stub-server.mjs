@@ -48,6 +48,8 @@ class Stub {
   refuseStreams = false;
   /** Answers the next stream with `reset`, as if its resume point were too old. */
   forgetFrames = false;
+  /** The session has ended on the server; the browser does not know. */
+  sessionEnded = false;
   /** The requests that came, as "METHOD path". */
   requests = [];
   /** The idempotency keys of the messages that came. */
@@ -81,7 +83,7 @@ class Stub {
     this.requests.push(`${request.method} ${url.pathname}`);
     if (!url.pathname.startsWith("/api/")) return this.asset(url, response);
     if (url.pathname === "/api/session" && request.method === "POST") return this.signIn(request, response);
-    if (!(request.headers.cookie ?? "").includes(COOKIE)) {
+    if (this.sessionEnded || !(request.headers.cookie ?? "").includes(COOKIE)) {
       return refuse(response, 401, "unauthenticated", "Sign in first");
     }
     const townPath = `/api/towns/${this.town.snapshot.town.id}`;
@@ -128,6 +130,7 @@ class Stub {
       return refuse(response, 401, "token_invalid", "The token is not valid");
     }
     this.usedTokens.add(token);
+    this.sessionEnded = false;
     response.setHeader("Set-Cookie", `${COOKIE}; HttpOnly; SameSite=Strict; Path=/`);
     return reply(response, 201, this.town.session);
   }

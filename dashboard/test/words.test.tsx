@@ -1,7 +1,7 @@
 import { render, screen } from "@testing-library/react";
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../src/api/client";
-import { localPath } from "../src/app/paths";
+import { localPath, parseSearch, stringifySearch } from "../src/app/paths";
 import { columnsOf } from "../src/pages/town/board";
 import { describe as describeConnection } from "../src/pages/town/ConnectionPill";
 import { costWords, mayorWords, modelOf, phaseWords, shortModel } from "../src/pages/town/words";
@@ -102,6 +102,14 @@ describe("words", () => {
       undefined,
       undefined,
     ]);
+  });
+});
+
+describe("the search part of an address", () => {
+  test("holds words as they are typed", () => {
+    expect(parseSearch("?q=4321&bead=true")).toEqual({ q: "4321", bead: "true" });
+    expect(stringifySearch({ q: "4321 & more", bead: undefined })).toBe("?q=4321+%26+more");
+    expect(stringifySearch({ q: undefined })).toBe("");
   });
 });
 

@@ -2,13 +2,20 @@
  * Data that is loaded on demand: the session and the list of towns, later history and usage. What is live belongs to
  * the town's store (`town/store.ts`), never here, so that nothing is polled.
  */
-import { QueryClient, queryOptions } from "@tanstack/react-query";
+import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { ApiError, api } from "../api/client";
 import type { Session, Town } from "../api/types";
 
 const RETRIES_MAX = 2;
 
 export const queries = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error, query) => {
+      // Whether there is a session at the start is for the router to see; here one has ended.
+      const isStart = query.queryKey[0] === sessionQuery.queryKey[0];
+      if (error instanceof ApiError && error.status === 401 && !isStart) leaveToSignIn();
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 30_000,
@@ -28,3 +35,9 @@ export const townsQuery = queryOptions({
   queryFn: ({ signal }) => api.get<Town[]>("/api/towns", { signal }),
   staleTime: 0,
 });
+
+/** Leaves by a full page load, so that nothing of the ended session stays in memory. */
+export function leaveToSignIn(): void {
+  const here = window.location.pathname + window.location.search;
+  window.location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
+}

@@ -12,7 +12,7 @@ import { ErrorPage } from "../pages/ErrorPage";
 import { NotFoundPage } from "../pages/NotFoundPage";
 import { SignInPage } from "../pages/sign-in/SignInPage";
 import { TownsPage } from "../pages/towns/TownsPage";
-import { localPath } from "./paths";
+import { localPath, parseSearch, stringifySearch } from "./paths";
 import { queries, sessionQuery } from "./queries";
 
 const rootRoute = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage });
@@ -61,6 +61,8 @@ const townRoute = createRoute({
 
 export const router = createRouter({
   routeTree: rootRoute.addChildren([signInRoute, sessionRoute.addChildren([townsRoute, townRoute])]),
+  parseSearch,
+  stringifySearch,
   defaultPreload: "intent",
   defaultErrorComponent: ErrorPage,
   scrollRestoration: false,

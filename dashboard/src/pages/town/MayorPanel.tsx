@@ -1,28 +1,16 @@
 /** The conversation with the mayor: the way a person gives work to the town. */
-import { useQuery } from "@tanstack/react-query";
-import { ArrowDown, ArrowUp, CircleAlert, Crown, LoaderCircle, RotateCcw, Wrench, X } from "lucide-react";
+import { ArrowDown, Crown } from "lucide-react";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
-import type { MayorMessage, MessagePart } from "../../api/types";
-import { sessionQuery } from "../../app/queries";
 import { useTown, useTownHandle } from "../../town/context";
-import {
-  discardMessage,
-  MESSAGE_LENGTH_MAX,
-  pendingMessages,
-  resendMessage,
-  sendMessage,
-  textOf,
-} from "../../town/outbox";
-import type { OutgoingMessage } from "../../town/store";
+import { pendingMessages } from "../../town/outbox";
 import { Button, IconButton } from "../../ui/Button";
 import { cx } from "../../ui/cx";
-import { ErrorDetail, ErrorNotice, Notice, Skeleton } from "../../ui/Notice";
-import { PlainText, RichText } from "../../ui/RichText";
-import { Age } from "../../ui/time";
+import { ErrorNotice, Notice, Skeleton } from "../../ui/Notice";
+import { Composer } from "./Composer";
 import styles from "./MayorPanel.module.css";
+import { Message, Pending } from "./Message";
 import { Panel } from "./Panel";
-import { RefLink } from "./RefLink";
 import { mayorWords, shortModel } from "./words";
 
 export function MayorPanel() {
@@ -124,7 +112,7 @@ function Conversation() {
               <span className="visually-hidden">The mayor is thinking</span>
             </li>
           )}
-          {wait !== null && <li className={styles.system}>{wait.message}</li>}
+          {wait !== null && <li className={styles.wait}>{wait.message}</li>}
         </ol>
       </div>
       {!scroll.isAtEnd && (
@@ -133,156 +121,6 @@ function Conversation() {
         </IconButton>
       )}
     </div>
-  );
-}
-
-function Message({ message }: { message: MayorMessage }) {
-  if (message.role === "system") {
-    return <li className={styles.system}>{textOf(message)}</li>;
-  }
-  const isUser = message.role === "user";
-  return (
-    <li className={cx(styles.message, isUser ? styles.user : styles.mayor)}>
-      <p className={styles.byline}>
-        <span className={styles.author}>{isUser ? <Author name={message.author} /> : "Mayor"}</span>
-        <Age at={message.at} className={styles.age} />
-        {isUser && message.state === "queued" && <span className={styles.age}>· waiting for the mayor</span>}
-      </p>
-      <div className={styles.parts}>
-        {message.parts.map((part, index) => (
-          // Parts only ever grow at the end and have no id.
-          // biome-ignore lint/suspicious/noArrayIndexKey: see above
-          <Part key={index} part={part} isUser={isUser} />
-        ))}
-        {message.state === "streaming" && <span className={styles.caret} aria-hidden />}
-        {message.state === "failed" && (
-          <p className={styles.failure}>
-            <CircleAlert size={14} /> This message could not be finished.
-          </p>
-        )}
-      </div>
-    </li>
-  );
-}
-
-/** Others who write to the mayor are named; oneself is "You", whichever of one's names the server chose. */
-function Author({ name }: { name: string | null }) {
-  const { data: session } = useQuery(sessionQuery);
-  const user = session?.user;
-  const isSelf = name === null || [user?.id, user?.name, user?.email].includes(name);
-  return <>{isSelf ? "You" : name}</>;
-}
-
-function Part({ part, isUser }: { part: MessagePart; isUser: boolean }) {
-  if (part.type === "tool") return <ToolPart part={part} />;
-  return isUser ? <PlainText text={part.text} /> : <RichText text={part.text} />;
-}
-
-function ToolPart({ part }: { part: Extract<MessagePart, { type: "tool" }> }) {
-  const isBusy = part.state === "pending" || part.state === "running";
-  const Icon = isBusy ? LoaderCircle : part.state === "error" ? CircleAlert : Wrench;
-  return (
-    <div className={cx(styles.tool, part.state === "error" && styles.toolError)}>
-      <Icon size={13} className={cx(isBusy && styles.spin)} aria-hidden />
-      <span className={styles.toolTitle}>{part.title || part.tool}</span>
-      <span className="visually-hidden">{part.state}</span>
-      {part.refs.map((ref) => (
-        <RefLink key={`${ref.kind}-${ref.id}`} reference={ref} />
-      ))}
-      {part.error && <span className={styles.toolReason}>{part.error}</span>}
-    </div>
-  );
-}
-
-function Pending({ message }: { message: OutgoingMessage }) {
-  const { id, store } = useTownHandle();
-  const hasFailed = message.state === "failed";
-  return (
-    <li className={cx(styles.message, styles.user, !hasFailed && styles.pending)}>
-      <p className={styles.byline}>
-        <span className={styles.author}>You</span>
-        <span className={styles.age}>
-          {hasFailed ? "not sent" : message.state === "sent" ? "sent" : "sending…"}
-        </span>
-      </p>
-      <div className={styles.parts}>
-        <PlainText text={message.text} />
-      </div>
-      {hasFailed && (
-        <div className={styles.failure} role="alert">
-          <span className={styles.failureText}>
-            <ErrorDetail error={message.error} />
-          </span>
-          <IconButton label="Send again" onClick={() => void resendMessage(id, store, message)}>
-            <RotateCcw size={14} />
-          </IconButton>
-          <IconButton label="Discard message" onClick={() => discardMessage(store, message.key)}>
-            <X size={14} />
-          </IconButton>
-        </div>
-      )}
-    </li>
-  );
-}
-
-function Composer() {
-  const { id, store } = useTownHandle();
-  const draftKey = `draft.${id}`;
-  const [text, setText] = useState(() => sessionStorage.getItem(draftKey) ?? "");
-  const isEmpty = text.trim() === "";
-
-  const change = (value: string) => {
-    setText(value);
-    if (value === "") sessionStorage.removeItem(draftKey);
-    else sessionStorage.setItem(draftKey, value);
-  };
-  const send = () => {
-    if (isEmpty) return;
-    void sendMessage(id, store, text.trim());
-    change("");
-  };
-  return (
-    <form
-      className={styles.composer}
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
-    >
-      <div className={styles.box}>
-        <textarea
-          aria-label="Message to the mayor"
-          data-shortcut="m"
-          className={styles.field}
-          rows={2}
-          maxLength={MESSAGE_LENGTH_MAX}
-          placeholder="Describe what should be built or changed…"
-          value={text}
-          onChange={(event) => change(event.target.value)}
-          onKeyDown={(event) => {
-            if (event.key === "Escape") event.currentTarget.blur();
-            // While an input method composes a word, Enter belongs to it.
-            if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
-            event.preventDefault();
-            send();
-          }}
-        />
-        <div className={styles.boxFoot}>
-          <span className={styles.hint} aria-hidden>
-            <kbd>Enter</kbd> to send, <kbd>Shift Enter</kbd> for a new line
-          </span>
-          <IconButton
-            label="Send message"
-            type="submit"
-            look="primary"
-            disabled={isEmpty}
-            className={styles.send}
-          >
-            <ArrowUp size={16} strokeWidth={2.4} />
-          </IconButton>
-        </div>
-      </div>
-    </form>
   );
 }
 

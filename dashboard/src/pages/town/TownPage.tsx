@@ -1,8 +1,9 @@
 /** The overview of a town: what the mayor says, what is being done, who does it, and what just happened. */
 import { Tabs } from "@base-ui/react/tabs";
-import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useParams } from "@tanstack/react-router";
 import { CirclePause, Lock } from "lucide-react";
 import { useEffect } from "react";
+import { leaveToSignIn } from "../../app/queries";
 import { TopBar } from "../../app/TopBar";
 import { TownProvider, useTown, useTownHandle } from "../../town/context";
 import { useMediaQuery } from "../../ui/media";
@@ -53,14 +54,11 @@ function TownBody() {
   const loadError = useTown((state) => state.loadError);
   const connection = useTown((state) => state.connection);
   const { sync } = useTownHandle();
-  const navigate = useNavigate();
 
   const isSignedOut = connection.kind === "signed_out";
   useEffect(() => {
-    if (isSignedOut) {
-      void navigate({ to: "/sign-in", search: { next: window.location.pathname + window.location.search } });
-    }
-  }, [isSignedOut, navigate]);
+    if (isSignedOut) leaveToSignIn();
+  }, [isSignedOut]);
 
   if (connection.kind === "refused") {
     return (
