@@ -13,13 +13,22 @@ use expect_test::expect_file;
 
 #[test]
 fn rig() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/rig");
+    all_of("rig", check::rig::play);
+}
+
+#[test]
+fn town() {
+    all_of("town", check::town::play);
+}
+
+fn all_of(aggregate: &str, play: fn(&str) -> String) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(aggregate);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
     for file in files {
         let scenario = fs::read_to_string(&file).unwrap();
         println!("{}", file.display());
-        expect_file![file].assert_eq(&check::play(&scenario));
+        expect_file![file].assert_eq(&play(&scenario));
     }
 }

@@ -6,7 +6,7 @@ use super::mayor;
 use super::plan::{Plan, Write};
 use super::state::{Drain, Escalation, EscalationState, MayorActivity, MayorError, MayorPhase, MessageState, Slot};
 use crate::id::{InstanceId, MessageId, RigId};
-use crate::limits::{ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY};
+use crate::limits::{ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY, backoff};
 use crate::protocol::{self, Activity, Numbered, RigToTown};
 use crate::session::{Over, SessionAnswer, SessionFact, SessionKey, StartAnswer};
 use crate::time::Timestamp;
@@ -288,7 +288,9 @@ fn mayor_over(plan: &mut Plan, over: Over) {
         }
         error => {
             let error = error.map(|(code, message)| MayorError { code, message, at: now });
-            mayor::became_absent(plan, error, None);
+            // A session that dies of its messages must not be started for them without end; a person's word is sooner.
+            let not_before = error.as_ref().map(|_| now + backoff(1));
+            mayor::became_absent(plan, error, not_before);
         }
     }
 }

@@ -1,0 +1,669 @@
+//! Scenarios of the rig. The Town is played here: it acknowledges, and grants slots up to `slots N`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gastown_core::config::EffectiveRig;
+use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, TownId};
+use gastown_core::models::{Catalogue, RigModels, TownModels};
+use gastown_core::protocol::{Configure, Numbered, RigToTown, TownState, TownToRig};
+use gastown_core::rig::assignment::Phase;
+use gastown_core::rig::breaker::Breaker;
+use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead};
+use gastown_core::rig::event::{
+    Beat, JobAnswer, JobFact, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage,
+};
+use gastown_core::rig::review::Verdict;
+use gastown_core::rig::state::{Rig, RigStatus};
+use gastown_core::rig::{self, Command, Context, Effect, Event, Planned, Receipt, State, Write, invariant};
+use gastown_core::session::{GateResult, GateStatus, GatesStatus, MergeStatus, Step};
+use gastown_core::time::Timestamp;
+
+use super::{START, duration, split};
+
+/// Plays a scenario of the rig.
+pub(crate) fn play(scenario: &str) -> String {
+    let mut player = Player::new();
+    super::play(scenario, |command| player.run(command))
+}
+
+struct Player {
+    catalogue: Catalogue,
+    state: Option<State>,
+    now: Timestamp,
+    wake_at: Option<Timestamp>,
+    seed: u128,
+    town_seq: u64,
+    version: u64,
+    config: EffectiveRig,
+    town: TownState,
+    slots: usize,
+    granted: Vec<AssignmentId>,
+    asked: Vec<AssignmentId>,
+    beads: BTreeMap<BeadId, String>,
+    ended: BTreeMap<String, SessionKey>,
+    archive: BTreeMap<BeadId, gastown_core::rig::bead::Bead>,
+    archived_assignments: BTreeMap<AssignmentId, gastown_core::rig::assignment::Assignment>,
+    told: Vec<String>,
+}
+
+impl Player {
+    fn new() -> Self {
+        let (rig_id, town_id) = (RigId::from_u128(0xaaaa_aaaa << 96), TownId::from_u128(0xbbbb_bbbb << 96));
+        let rig = Rig {
+            rig_id,
+            town_id,
+            tag: rig_id.short(),
+            git_url: "https://example.com/repo.git".to_owned(),
+            default_branch: "main".to_owned(),
+            target_branch: "main".to_owned(),
+            status: RigStatus::Active,
+            settings: None,
+            wanted_version: 0,
+            town: TownState::default(),
+            breaker: Breaker::default(),
+            next_epoch: 1,
+        };
+        let mut player = Self {
+            catalogue: Catalogue::load(None).unwrap(),
+            state: Some(State::new(rig)),
+            now: START.parse().unwrap(),
+            wake_at: None,
+            seed: 0,
+            town_seq: 0,
+            version: 0,
+            config: EffectiveRig::default(),
+            town: TownState { instance_id: Some(InstanceId::from_u128(1)), ..TownState::default() },
+            slots: 10,
+            granted: Vec::new(),
+            asked: Vec::new(),
+            beads: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            archive: BTreeMap::new(),
+            archived_assignments: BTreeMap::new(),
+            told: Vec::new(),
+        };
+        player.configure();
+        let town = player.town.clone();
+        player.town_says(vec![TownToRig::TownState(town)]);
+        player.told.clear();
+        player
+    }
+
+    fn run(&mut self, line: &str) -> Vec<String> {
+        self.told.clear();
+        let words = split(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["config", rest @ ..] => self.set_config(rest),
+            ["slots", n] => {
+                self.slots = n.parse().unwrap();
+                self.grant();
+            }
+            ["create", name, rest @ ..] => self.create(name, rest),
+            ["close", name] => self.command(Command::CloseBead { bead_id: self.bead(name), actor: "ann".into() }),
+            ["fail", name] => {
+                self.command(Command::FailBead { bead_id: self.bead(name), reason: None, actor: "ann".into() });
+            }
+            ["retry", name, rest @ ..] => self.command(Command::RetryBead {
+                bead_id: self.bead(name),
+                keep_branch: *rest != ["fresh"],
+                model: None,
+                actor: "ann".into(),
+            }),
+            ["update", name, rest @ ..] => self.update(name, rest),
+            ["ready", agent] => self.reported(agent, SessionFact::Ready),
+            ["accept", agent] => {
+                let key = self.session(agent);
+                let instance = self.town.instance_id.unwrap();
+                self.observe(vec![Event::StartAnswered(key, StartAnswer::Accepted(instance))]);
+            }
+            ["refuse", agent, "capacity"] => self.answer(agent, StartAnswer::NoCapacity("no memory is free".into())),
+            ["refuse", agent, why] => self.answer(agent, StartAnswer::NotNow((*why).into())),
+            ["reject", agent, code] => {
+                self.answer(agent, StartAnswer::Invalid { code: (*code).into(), message: format!("{code}.") });
+            }
+            ["step", agent, step] => self.reported(agent, SessionFact::Step(step.parse::<Step>().unwrap())),
+            ["start-failed", agent, code, rest @ ..] => {
+                let is_retryable = *rest != ["final"];
+                let message = format!("{code} happened");
+                self.reported(agent, SessionFact::StartFailed { code: (*code).into(), message, is_retryable });
+            }
+            ["beat", agent, rest @ ..] => self.beat(agent, rest),
+            ["pushed", agent, commit] => {
+                let branch = self.branch(agent);
+                self.reported(agent, SessionFact::Pushed { branch, commit: (*commit).into() });
+            }
+            ["over", agent, how] => self.reported(agent, SessionFact::Over(over(how))),
+            ["alive", agent] => {
+                let (key, instance) = (self.session(agent), self.town.instance_id.unwrap());
+                self.observe(vec![Event::SessionAnswered(key, SessionAnswer::Alive(instance))]);
+            }
+            ["gone", agent] => {
+                let key = self.session(agent);
+                self.observe(vec![Event::SessionAnswered(key, SessionAnswer::Gone("not found".into()))]);
+            }
+            ["done", agent, rest @ ..] => self.done(agent, rest),
+            ["verdict", verdict, rest @ ..] => self.verdict(verdict, rest),
+            ["judge", name, verdict, rest @ ..] => self.command(Command::PersonJudges {
+                review_id: self.bead(name),
+                verdict: verdict.parse().unwrap(),
+                feedback: rest.first().map(|&words| words.to_owned()),
+                actor: "ann".into(),
+            }),
+            ["gates", status, rest @ ..] => self.gates(status, rest),
+            ["merge", status, rest @ ..] => self.merge(status, rest),
+            ["job-accepted"] => {
+                let job = self.job();
+                self.observe(vec![Event::JobAnswered(job, JobAnswer::Accepted)]);
+            }
+            ["town", rest @ ..] => self.set_town(rest),
+            ["wait", span] => self.pass(duration(span)),
+            ["waits"] => self.tell_waits(),
+            ["agents"] => self.tell_agents(),
+            ["alarm"] => {
+                let text =
+                    self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
+                self.told.push(format!("alarm {text}"));
+            }
+            other => panic!("no such command: {other:?}"),
+        }
+        std::mem::take(&mut self.told)
+    }
+
+    fn create(&mut self, name: &str, rest: &[&str]) {
+        let id = BeadId::from_u128((0xb000_0000 + name[1..].parse::<u128>().unwrap()) << 96);
+        self.beads.insert(id, name.to_owned());
+        let mut new =
+            NewBead { bead_id: Some(id), title: name.to_owned(), created_by: "ann".into(), ..NewBead::default() };
+        for pair in rest.chunks(2) {
+            match *pair {
+                ["priority", level] => new.priority = Some(level.parse().unwrap()),
+                ["label", label] => drop(new.labels.insert(label.to_owned())),
+                ["after", blocker] => new.depends_on.push(self.bead(blocker)),
+                ["model", model] => new.model = Some(model.parse().unwrap()),
+                ["title", title] => new.title = title.to_owned(),
+                ["by", who] => {
+                    new.created_by = who.to_owned();
+                    new.refuses_repeat = true;
+                }
+                _ => panic!("create: {pair:?}"),
+            }
+        }
+        self.command(Command::CreateBead(new));
+    }
+
+    fn update(&mut self, name: &str, rest: &[&str]) {
+        let bead_id = self.bead(name);
+        let mut patch = BeadPatch::default();
+        match *rest {
+            ["labels", labels] => {
+                patch.labels = Some(labels.split(',').filter(|l| !l.is_empty()).map(str::to_owned).collect());
+            }
+            ["status", status] => patch.status = Some(status.parse().unwrap()),
+            ["title", title] => patch.title = Some(title.to_owned()),
+            ["after", blockers] => patch.depends_on = Some(blockers.split(',').map(|b| self.bead(b)).collect()),
+            _ => panic!("update: {rest:?}"),
+        }
+        self.command(Command::UpdateBead { bead_id, patch, actor: "ann".into() });
+    }
+
+    fn done(&mut self, agent: &str, rest: &[&str]) {
+        let session = self.session(agent);
+        let mut done = Done {
+            session,
+            branch: self.branch(agent),
+            commit: Some("c0ffee".into()),
+            summary: None,
+            files: Vec::new(),
+        };
+        for pair in rest.chunks(2) {
+            match *pair {
+                ["commit", "unknown"] => done.commit = None,
+                ["commit", commit] => done.commit = Some(commit.to_owned()),
+                ["branch", branch] => done.branch = branch.to_owned(),
+                ["epoch", epoch] => done.session.epoch = epoch.parse().unwrap(),
+                _ => panic!("done: {pair:?}"),
+            }
+        }
+        self.command(Command::Done(done));
+    }
+
+    fn verdict(&mut self, verdict: &str, rest: &[&str]) {
+        let session = self.session("refinery");
+        let mut judge = Judge {
+            session,
+            verdict: verdict.parse::<Verdict>().unwrap(),
+            summary: None,
+            feedback: None,
+            files: Vec::new(),
+            commit: None,
+        };
+        for pair in rest.chunks(2) {
+            match *pair {
+                ["feedback", words] => judge.feedback = Some(words.to_owned()),
+                ["commit", commit] => judge.commit = Some(commit.to_owned()),
+                _ => panic!("verdict: {pair:?}"),
+            }
+        }
+        self.command(Command::Judge(judge));
+    }
+
+    fn beat(&mut self, agent: &str, rest: &[&str]) {
+        let mut beat = Beat {
+            is_running: true,
+            idle_since: None,
+            tool: None,
+            progress_at: Some(self.now),
+            usage: Usage::default(),
+            instance_id: self.town.instance_id.unwrap(),
+        };
+        match *rest {
+            [] => (),
+            ["starting"] => beat.is_running = false,
+            ["tokens", tokens] => beat.usage.tokens_in = tokens.parse().unwrap(),
+            _ => panic!("beat: {rest:?}"),
+        }
+        self.reported(agent, SessionFact::Beat(beat));
+    }
+
+    fn gates(&mut self, status: &str, rest: &[&str]) {
+        let status: GatesStatus = status.parse().unwrap();
+        let commit = self.live_job().spec.commit.clone().or_else(|| rest.first().map(|&c| c.to_owned()));
+        let fact = JobFact::Gates {
+            commit,
+            status,
+            results: gate_results(status == GatesStatus::Green),
+            message: String::new(),
+        };
+        let job = self.job();
+        self.observe(vec![Event::JobReported(job, fact)]);
+    }
+
+    fn merge(&mut self, status: &str, rest: &[&str]) {
+        let status: MergeStatus = status.parse().unwrap();
+        let merge_commit = (status == MergeStatus::Merged && *rest != ["nothing"]).then(|| "feed5eed".to_owned());
+        let files = if status == MergeStatus::Conflict { vec!["a.rs".to_owned()] } else { Vec::new() };
+        let results = gate_results(status != MergeStatus::GatesRed);
+        let fact = JobFact::Merge { status, merge_commit, files, results, message: format!("{status}.") };
+        let job = self.job();
+        self.observe(vec![Event::JobReported(job, fact)]);
+    }
+
+    fn set_config(&mut self, rest: &[&str]) {
+        match *rest {
+            ["cap", cap] => self.config.max_concurrent_polecats = cap.parse().unwrap(),
+            ["attempts", n] => self.config.max_dispatch_attempts = n.parse().unwrap(),
+            ["rounds", n] => self.config.max_review_rounds = n.parse().unwrap(),
+            ["gates", command] => self.config.gates = vec![command.to_owned()],
+            ["review", "off"] => self.config.code_review = false,
+            ["auto_merge", "off"] => self.config.auto_merge = false,
+            ["conflicts", "off"] => self.config.auto_resolve_merge_conflicts = false,
+            [] => (),
+            _ => panic!("config: {rest:?}"),
+        }
+        self.configure();
+    }
+
+    fn configure(&mut self) {
+        self.version += 1;
+        let rig = &self.state.as_ref().unwrap().rig;
+        let rig_models = RigModels {
+            rig_id: rig.rig_id,
+            name: "api".into(),
+            default_model: None,
+            role_models: gastown_core::models::RigRoleModels::default(),
+        };
+        let configure = Configure {
+            version: self.version,
+            secrets_version: 1,
+            git_url: rig.git_url.clone(),
+            default_branch: rig.default_branch.clone(),
+            target_branch: rig.target_branch.clone(),
+            config: self.config.clone(),
+            town_models: TownModels::default(),
+            rig_models,
+        };
+        self.town_says(vec![TownToRig::Configure(Box::new(configure))]);
+    }
+
+    fn set_town(&mut self, rest: &[&str]) {
+        match *rest {
+            ["paused"] => self.town.paused = true,
+            ["resumed"] => self.town.paused = false,
+            ["draining"] => self.town.draining = true,
+            ["drained"] => self.town.draining = false,
+            ["instance", n] => self.town.instance_id = Some(InstanceId::from_u128(n.parse().unwrap())),
+            _ => panic!("town: {rest:?}"),
+        }
+        let town = self.town.clone();
+        self.town_says(vec![TownToRig::TownState(town)]);
+    }
+
+    /// Lets time pass, with the alarms that fall into it.
+    fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.wake_at.filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.observe(Vec::new());
+        }
+        self.now = end;
+        self.observe(Vec::new());
+    }
+
+    fn answer(&mut self, agent: &str, answer: StartAnswer) {
+        let key = self.session(agent);
+        self.observe(vec![Event::StartAnswered(key, answer)]);
+    }
+
+    fn reported(&mut self, agent: &str, fact: SessionFact) {
+        let key = self.session(agent);
+        self.observe(vec![Event::SessionReported(key, fact)]);
+    }
+
+    fn town_says(&mut self, messages: Vec<TownToRig>) {
+        let mut numbered = Vec::new();
+        for message in messages {
+            self.town_seq += 1;
+            numbered.push(Numbered { seq: self.town_seq, message });
+        }
+        self.observe(vec![Event::TownSaid(numbered)]);
+    }
+
+    fn command(&mut self, command: Command) {
+        let mut state = self.state.take().unwrap();
+        for reference in command.references() {
+            match reference {
+                rig::Reference::Bead(id) => {
+                    self.archive.get(&id).into_iter().for_each(|b| state.recall_bead(b.clone()))
+                }
+                rig::Reference::Assignment(id) => {
+                    self.archived_assignments.get(&id).into_iter().for_each(|a| state.recall_assignment(a.clone()));
+                }
+            }
+        }
+        let before = state.clone();
+        match rig::handle(state, self.context(), command) {
+            Ok((planned, _)) => self.commit(before, planned),
+            Err((state, refusal)) => {
+                assert_eq!(*state, before, "a refusal changes nothing");
+                self.told.push(format!("refused: {}", self.names(&format!("{refusal:?}"))));
+                self.state = Some(*state);
+                self.forget();
+            }
+        }
+    }
+
+    fn observe(&mut self, events: Vec<Event>) {
+        let state = self.state.take().unwrap();
+        let before = state.clone();
+        let (planned, receipts) = rig::observe(state, self.context(), events);
+        for receipt in receipts {
+            match receipt {
+                Receipt::Applied => (),
+                Receipt::Duplicate => self.told.push("duplicate".into()),
+                Receipt::Stale => self.told.push("stale".into()),
+            }
+        }
+        self.commit(before, planned);
+    }
+
+    fn commit(&mut self, before: State, planned: Planned) {
+        let breaches = invariant::check(&planned, self.now);
+        assert!(breaches.is_empty(), "{breaches:#?}\nafter {:?}", self.told);
+        let again = rig::plan(planned.state.clone(), self.context());
+        assert!(
+            again.writes.is_empty() && again.effects.is_empty(),
+            "not a fixpoint: {:#?} {:?}",
+            again.writes,
+            again.effects
+        );
+        self.name_new_beads(&planned);
+        self.tell_changes(&before, &planned.state);
+        self.tell_messages(&planned);
+        let sends = planned.effects.contains(&Effect::SendToTown);
+        for effect in planned.effects.iter().filter(|&effect| *effect != Effect::SendToTown) {
+            let text = self.effect(effect, &planned.state);
+            self.told.push(text);
+        }
+        self.wake_at = planned.wake_at;
+        self.state = Some(planned.state);
+        self.forget();
+        if sends {
+            self.town_receives();
+        }
+    }
+
+    fn forget(&mut self) {
+        let state = self.state.as_mut().unwrap();
+        for bead in state.beads.values().filter(|bead| !bead.is_live()) {
+            self.archive.insert(bead.bead_id, bead.clone());
+        }
+        for assignment in state.assignments.values().filter(|assignment| !assignment.is_live()) {
+            self.archived_assignments.insert(assignment.assignment_id, assignment.clone());
+        }
+        state.forget();
+        self.archive.retain(|id, _| !state.beads.contains_key(id));
+    }
+
+    /// The Town of the scenario: notes who asks for slots, acknowledges, grants.
+    fn town_receives(&mut self) {
+        let batch = self.state.as_ref().unwrap().outbox.batch();
+        let Some(last) = batch.last().map(|message| message.seq) else { return };
+        for Numbered { message, .. } in batch {
+            match message {
+                RigToTown::SlotAsked { assignment_id, .. } => self.asked.push(assignment_id),
+                RigToTown::SlotReleased { assignment_id } => {
+                    self.granted.retain(|id| *id != assignment_id);
+                    self.asked.retain(|id| *id != assignment_id);
+                }
+                RigToTown::Activity(_)
+                | RigToTown::EscalationRaised(_)
+                | RigToTown::EscalationCleared { .. }
+                | RigToTown::Feed { .. } => (),
+            }
+        }
+        self.observe(vec![Event::TownAcknowledged(last)]);
+        self.grant();
+    }
+
+    fn grant(&mut self) {
+        while self.granted.len() < self.slots && !self.asked.is_empty() {
+            let assignment_id = self.asked.remove(0);
+            self.granted.push(assignment_id);
+            self.town_says(vec![TownToRig::GrantSlot { assignment_id, probe: false }]);
+        }
+    }
+
+    fn context(&mut self) -> Context<'static> {
+        self.seed += 1;
+        let catalogue: &'static Catalogue = Box::leak(Box::new(self.catalogue.clone()));
+        Context { now: self.now, seed: IdSeed::new(self.seed << 64), catalogue }
+    }
+
+    fn name_new_beads(&mut self, planned: &Planned) {
+        for (_, write) in &planned.writes {
+            if let Write::Bead(bead) = write
+                && !self.beads.contains_key(&bead.bead_id)
+            {
+                let prefix = if bead.kind == gastown_core::rig::bead::BeadType::MergeRequest { "mr" } else { "child" };
+                let n = self.beads.values().filter(|name| name.starts_with(prefix)).count() + 1;
+                self.beads.insert(bead.bead_id, format!("{prefix}{n}"));
+            }
+        }
+    }
+
+    fn tell_changes(&mut self, before: &State, after: &State) {
+        for (id, bead) in &after.beads {
+            let old = before.beads.get(id).map(|bead| bead.status.as_str());
+            if old != Some(bead.status.as_str()) {
+                let words = [bead.outcome.map(|o| o.to_string()), bead.failure.as_ref().map(|f| f.message.clone())];
+                let why = words.into_iter().flatten().map(|word| format!(" ({word})")).collect::<String>();
+                self.told.push(format!("{} {}{why}", self.name(*id), bead.status));
+            }
+            let parked = bead.parked.as_ref().map(|parked| parked.code.clone());
+            if parked != before.beads.get(id).and_then(|bead| bead.parked.as_ref()).map(|parked| parked.code.clone()) {
+                self.told.push(format!("{} parked: {}", self.name(*id), parked.unwrap_or_else(|| "no more".into())));
+            }
+        }
+        for (id, review) in &after.reviews {
+            if before.reviews.get(id).map(|review| review.state) != Some(review.state) {
+                self.told.push(format!("{} review {}", self.name(*id), review.state));
+            }
+        }
+        for (id, assignment) in &after.assignments {
+            let old = before.assignments.get(id).map(|assignment| assignment.phase);
+            if old == Some(assignment.phase) {
+                continue;
+            }
+            let agent = agent_name(after, before, assignment);
+            let bead = self.name(assignment.bead_id);
+            if let Some(outcome) = assignment.outcome {
+                let key = SessionKey { assignment_id: *id, epoch: assignment.epoch };
+                self.ended.insert(agent.clone(), key);
+                self.told.push(format!(
+                    "{agent} on {bead} ended {outcome} ({})",
+                    assignment.code.clone().unwrap_or_default()
+                ));
+            } else {
+                let branch = assignment.branch.clone().unwrap_or_default();
+                let detail = match assignment.phase {
+                    Phase::Queued => format!(" {} on {branch}", assignment.kind),
+                    Phase::Starting => format!(" with {}", assignment.model.as_ref().unwrap().short()),
+                    Phase::Running | Phase::Finishing | Phase::Ended => String::new(),
+                };
+                self.told.push(format!("{agent} on {bead} {}{detail}", assignment.phase));
+            }
+        }
+        if before.rig.breaker.state != after.rig.breaker.state {
+            self.told.push(format!("breaker {}", after.rig.breaker.state));
+        }
+        for agent in before.agents.values().filter(|agent| !after.agents.contains_key(&agent.agent_id)) {
+            self.told.push(format!("{} deregistered", agent.name));
+        }
+    }
+
+    fn tell_messages(&mut self, planned: &Planned) {
+        for (_, write) in &planned.writes {
+            let Write::Outbox(row) = write else { continue };
+            if row.sent_at.is_some() {
+                continue;
+            }
+            match &row.message {
+                RigToTown::EscalationRaised(raised) => {
+                    self.told.push(format!("escalation {} {}: {}", raised.severity, raised.code, raised.title));
+                }
+                RigToTown::EscalationCleared { .. } => self.told.push("escalation cleared".into()),
+                RigToTown::SlotAsked { .. }
+                | RigToTown::SlotReleased { .. }
+                | RigToTown::Activity(_)
+                | RigToTown::Feed { .. } => (),
+            }
+        }
+    }
+
+    fn effect(&self, effect: &Effect, state: &State) -> String {
+        let of = |id: &AssignmentId| match state.assignments.get(id) {
+            Some(assignment) => agent_name(state, state, assignment),
+            None => "nobody".to_owned(),
+        };
+        match effect {
+            Effect::StartSession(id) => format!("-> start {} epoch {}", of(id), state.assignments[id].epoch),
+            Effect::StopSession { assignment_id, code, .. } => format!("-> stop {} ({code})", of(assignment_id)),
+            Effect::QuerySession(id) => format!("-> ask for {}", of(id)),
+            Effect::RunJob(id) => {
+                let job = &state.jobs[id];
+                let commit = job.spec.commit.clone().unwrap_or_else(|| "unknown commit".into());
+                let target = job.spec.target.clone().map(|target| format!(" into {target}")).unwrap_or_default();
+                format!("-> {} {commit}{target}", job.kind)
+            }
+            Effect::SendToTown => String::new(),
+        }
+    }
+
+    fn tell_waits(&mut self) {
+        let state = self.state.as_ref().unwrap();
+        let mut lines: Vec<String> = state
+            .waits
+            .values()
+            .map(|wait| {
+                let until =
+                    wait.until.map(|at| format!(" until +{} s", at.since(self.now).as_secs())).unwrap_or_default();
+                format!("{} waits: {}{until}: {}", self.name(wait.bead_id), wait.code, self.names(&wait.message))
+            })
+            .collect();
+        lines.sort();
+        self.told.extend(lines);
+    }
+
+    fn tell_agents(&mut self) {
+        let state = self.state.as_ref().unwrap();
+        let mut names: Vec<&str> = state.agents.values().map(|agent| agent.name.as_str()).collect();
+        names.sort_by_key(|name| gastown_core::rig::agent::name_rank(name));
+        self.told.push(names.join(" "));
+    }
+
+    fn session(&self, agent: &str) -> SessionKey {
+        let state = self.state.as_ref().unwrap();
+        let live = state
+            .live_assignments()
+            .find(|a| agent_name(state, state, a).eq_ignore_ascii_case(agent))
+            .map(|a| SessionKey { assignment_id: a.assignment_id, epoch: a.epoch });
+        let ended = || self.ended.iter().find(|(name, _)| name.eq_ignore_ascii_case(agent)).map(|(_, key)| *key);
+        live.or_else(ended).unwrap_or_else(|| panic!("{agent} never had a session"))
+    }
+
+    fn branch(&self, agent: &str) -> String {
+        let key = self.session(agent);
+        let state = self.state.as_ref().unwrap();
+        let assignment = state.assignments.get(&key.assignment_id);
+        let assignment = assignment.or_else(|| self.archived_assignments.get(&key.assignment_id));
+        assignment.and_then(|assignment| assignment.branch.clone()).unwrap_or_default()
+    }
+
+    fn live_job(&self) -> &gastown_core::rig::review::Job {
+        let state = self.state.as_ref().unwrap();
+        state.jobs.values().find(|job| job.ended_at.is_none()).expect("a live job")
+    }
+
+    fn job(&self) -> JobId {
+        self.live_job().job_id
+    }
+
+    fn bead(&self, name: &str) -> BeadId {
+        *self.beads.iter().find(|(_, known)| *known == name).unwrap_or_else(|| panic!("no bead {name}")).0
+    }
+
+    fn name(&self, id: BeadId) -> String {
+        self.beads.get(&id).cloned().unwrap_or_else(|| id.short())
+    }
+
+    /// The text with ids replaced by the scenario's names.
+    fn names(&self, text: &str) -> String {
+        self.beads.iter().fold(text.to_owned(), |text, (id, name)| {
+            text.replace(&format!("BeadId({id})"), name).replace(&id.to_string(), name)
+        })
+    }
+}
+
+fn agent_name(state: &State, other: &State, assignment: &gastown_core::rig::assignment::Assignment) -> String {
+    let agent = state.agents.get(&assignment.agent_id).or_else(|| other.agents.get(&assignment.agent_id));
+    agent.map_or_else(|| assignment.agent_id.short(), |agent| agent.name.clone())
+}
+
+fn over(how: &str) -> Over {
+    let words = format!("it was {how}");
+    match how {
+        "completed" => Over::Completed(words),
+        "crashed" => Over::Crashed(words),
+        "stopped" => Over::Stopped(words),
+        "evicted" => Over::Evicted(words),
+        kind => Over::Error { kind: kind.parse().unwrap(), message: words, retry_after: None },
+    }
+}
+
+fn gate_results(is_green: bool) -> Vec<GateResult> {
+    let status = if is_green { GateStatus::Passed } else { GateStatus::Failed };
+    let exit_code = Some(i32::from(!is_green));
+    vec![GateResult { command: "make test".into(), status, exit_code, duration_ms: 5, output_tail: "1 failed".into() }]
+}

@@ -1,0 +1,360 @@
+//! Scenarios of the town. The rigs and the runtime are played by the commands; rigs acknowledge at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gastown_core::id::{AgentId, AssignmentId, BeadId, IdSeed, InstanceId, MessageId, RigId, TownId};
+use gastown_core::models::Catalogue;
+use gastown_core::protocol::{Activity, Numbered, RigToTown, TownToRig};
+use gastown_core::session::{Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
+use gastown_core::time::Timestamp;
+use gastown_core::town::command::NewRig;
+use gastown_core::town::state::{AccountKind, MessageSource, Town, TownStatus};
+use gastown_core::town::{self, Command, Context, Effect, Event, Planned, Receipt, State, invariant};
+
+use super::{START, duration, split};
+
+/// Plays a scenario of the town.
+pub(crate) fn play(scenario: &str) -> String {
+    let mut player = Player::new();
+    super::play(scenario, |command| player.run(command))
+}
+
+struct Player {
+    catalogue: &'static Catalogue,
+    state: Option<State>,
+    now: Timestamp,
+    wake_at: Option<Timestamp>,
+    seed: u128,
+    instance: InstanceId,
+    seqs: BTreeMap<RigId, u64>,
+    rigs_answer: bool,
+    told: Vec<String>,
+}
+
+impl Player {
+    fn new() -> Self {
+        let now: Timestamp = START.parse().unwrap();
+        let town = Town {
+            town_id: TownId::from_u128(0xbbbb_bbbb << 96),
+            name: "Ann's Town".to_owned(),
+            account_kind: AccountKind::User,
+            account_id: "ann".to_owned(),
+            created_by: "ann".to_owned(),
+            created_at: now,
+            updated_at: now,
+            status: TownStatus::Active,
+            config: gastown_core::config::TownConfig::default(),
+            config_version: 1,
+            secrets_version: 1,
+            credential_gen: 1,
+            next_epoch: 1,
+            version: 1,
+        };
+        Self {
+            catalogue: Box::leak(Box::new(Catalogue::load(None).unwrap())),
+            state: Some(State::new(town, AgentId::from_u128(1))),
+            now,
+            wake_at: None,
+            seed: 0,
+            instance: InstanceId::from_u128(1),
+            seqs: BTreeMap::new(),
+            rigs_answer: true,
+            told: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, line: &str) -> Vec<String> {
+        self.told.clear();
+        let words = split(line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["rig", name, rest @ ..] => self.add_rig(name, rest.first()),
+            ["remove", name] => self.command(Command::RemoveRig(rig(name))),
+            ["max-sessions", n] => self.configure(|config| config.max_sessions = Some(n.parse().unwrap())),
+            ["cap", n] => self.configure(|config| config.max_polecats_per_rig = Some(n.parse().unwrap())),
+            ["pause"] => self.command(Command::SetPaused(true)),
+            ["resume"] => self.command(Command::SetPaused(false)),
+            ["asks", name, slot, rest @ ..] => self.asks(name, slot, rest),
+            ["releases", name, slot] => {
+                self.rig_says(name, RigToTown::SlotReleased { assignment_id: assignment(slot) });
+            }
+            ["active", name, live @ ..] => {
+                let live = live.iter().map(|slot| assignment(slot)).collect();
+                self.rig_says(name, RigToTown::Activity(Activity { live, ..Activity::default() }));
+            }
+            ["repeats", name] => {
+                let seq = self.seqs[&rig(name)];
+                let message = RigToTown::SlotReleased { assignment_id: assignment("s1") };
+                self.observe(vec![Event::RigSaid(rig(name), vec![Numbered { seq, message }])]);
+            }
+            ["rigs", "silent"] => self.rigs_answer = false,
+            ["rigs", "answer"] => self.rigs_answer = true,
+            ["message", id, text] => self.message(id, text),
+            ["ensure"] => self.command(Command::EnsureMayor),
+            ["restart"] => self.command(Command::RestartMayor),
+            ["accept"] => {
+                let instance = self.instance;
+                self.start_answered(StartAnswer::Accepted(instance));
+            }
+            ["refuse", why] => self.start_answered(StartAnswer::NotNow((*why).into())),
+            ["reject", code] => {
+                let message = format!("{code}.");
+                self.start_answered(StartAnswer::Invalid { code: (*code).into(), message });
+            }
+            ["ready"] => self.reported(SessionFact::Ready),
+            ["delivered", ids @ ..] => {
+                let ids = ids.iter().map(|id| message(id).to_string()).collect();
+                self.reported(SessionFact::Delivered(ids));
+            }
+            ["busy"] => self.beat(None),
+            ["idle"] => self.beat(Some(self.now)),
+            ["over", "crashed"] => self.reported(SessionFact::Over(Over::Crashed("it crashed".into()))),
+            ["over", "stopped"] => self.reported(SessionFact::Over(Over::Stopped("as asked".into()))),
+            ["over", "quota"] => self.reported(SessionFact::Over(Over::Error {
+                kind: ErrorKind::Quota,
+                message: "no credits".into(),
+                retry_after: None,
+            })),
+            ["gone"] => {
+                let key = self.session();
+                self.observe(vec![Event::MayorAnswered(key, SessionAnswer::Gone("not found".into()))]);
+            }
+            ["stale-ready"] => {
+                let key = SessionKey { epoch: 0, ..self.session() };
+                self.observe(vec![Event::MayorReported(key, SessionFact::Ready)]);
+            }
+            ["instance", n] => {
+                self.instance = InstanceId::from_u128(n.parse().unwrap());
+                self.observe(vec![Event::InstanceSeen(self.instance)]);
+            }
+            ["evicted"] => self.observe(vec![Event::InstanceEvicted(self.instance)]),
+            ["nonce", "wrong"] => {
+                self.observe(vec![Event::InstanceReady(InstanceId::from_u128(9), "wrong".into())]);
+            }
+            ["nonce", "old"] => {
+                let nonce = self.state.as_ref().unwrap().drain.nonce.clone().unwrap();
+                self.observe(vec![Event::InstanceReady(self.instance, nonce)]);
+            }
+            ["nonce", "new"] => {
+                let nonce = self.state.as_ref().unwrap().drain.nonce.clone().unwrap();
+                self.observe(vec![Event::InstanceReady(InstanceId::from_u128(9), nonce)]);
+            }
+            ["wait", span] => self.pass(duration(span)),
+            ["alarm"] => {
+                let text =
+                    self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
+                self.told.push(format!("alarm {text}"));
+            }
+            other => panic!("no such command: {other:?}"),
+        }
+        std::mem::take(&mut self.told)
+    }
+
+    fn add_rig(&mut self, name: &str, shown_as: Option<&&str>) {
+        let shown_as = shown_as.map_or(name, |shown_as| *shown_as);
+        self.command(Command::AddRig(Box::new(NewRig {
+            rig_id: Some(rig(name)),
+            name: shown_as.to_owned(),
+            git_url: format!("https://example.com/{name}.git"),
+            default_branch: "main".to_owned(),
+            ..NewRig::default()
+        })));
+    }
+
+    fn configure(&mut self, change: impl FnOnce(&mut gastown_core::config::TownConfig)) {
+        let mut config = self.state.as_ref().unwrap().town.config.clone();
+        change(&mut config);
+        self.command(Command::SetConfig {
+            config: Box::new(config),
+            secrets_changed: false,
+            changed: Vec::new(),
+            actor: "ann".into(),
+        });
+    }
+
+    fn asks(&mut self, name: &str, slot: &str, rest: &[&str]) {
+        let priority = rest.first().map_or("medium", |priority| *priority).parse().unwrap();
+        let message = RigToTown::SlotAsked {
+            assignment_id: assignment(slot),
+            bead_id: BeadId::from_u128(1),
+            convoy_id: None,
+            assignment_kind: Kind::Work,
+            priority,
+            age_at: self.now,
+        };
+        self.rig_says(name, message);
+    }
+
+    fn message(&mut self, id: &str, text: &str) {
+        self.command(Command::PostMessage {
+            message_id: message(id),
+            source: MessageSource::User,
+            source_id: Some("ann".into()),
+            body: text.to_owned(),
+            ui_context: None,
+        });
+    }
+
+    fn beat(&mut self, idle_since: Option<Timestamp>) {
+        let (progress_at, instance_id) = (Some(self.now), self.instance);
+        let beat = Beat { is_running: true, idle_since, tool: None, progress_at, usage: Usage::default(), instance_id };
+        self.reported(SessionFact::Beat(beat));
+    }
+
+    fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.wake_at.filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.observe(Vec::new());
+        }
+        self.now = end;
+        self.observe(Vec::new());
+    }
+
+    fn rig_says(&mut self, name: &str, said: RigToTown) {
+        let seq = self.seqs.entry(rig(name)).or_insert(0);
+        *seq += 1;
+        let numbered = Numbered { seq: *seq, message: said };
+        self.observe(vec![Event::RigSaid(rig(name), vec![numbered])]);
+    }
+
+    fn start_answered(&mut self, answer: StartAnswer) {
+        let key = self.session();
+        self.observe(vec![Event::MayorStartAnswered(key, answer)]);
+    }
+
+    fn reported(&mut self, fact: SessionFact) {
+        let key = self.session();
+        self.observe(vec![Event::MayorReported(key, fact)]);
+    }
+
+    fn session(&self) -> SessionKey {
+        let mayor = &self.state.as_ref().unwrap().mayor;
+        SessionKey { assignment_id: mayor.assignment_id.expect("a session"), epoch: mayor.epoch }
+    }
+
+    fn command(&mut self, command: Command) {
+        let state = self.state.take().unwrap();
+        let before = state.clone();
+        match town::handle(state, self.context(), command) {
+            Ok((planned, _)) => self.commit(&before, planned),
+            Err((state, refusal)) => {
+                assert_eq!(*state, before, "a refusal changes nothing");
+                self.told.push(format!("refused: {refusal:?}"));
+                self.state = Some(*state);
+            }
+        }
+    }
+
+    fn observe(&mut self, events: Vec<Event>) {
+        let state = self.state.take().unwrap();
+        let before = state.clone();
+        let (planned, receipts) = town::observe(state, self.context(), events);
+        for receipt in receipts {
+            match receipt {
+                Receipt::Applied => (),
+                Receipt::Duplicate => self.told.push("duplicate".into()),
+                Receipt::Stale => self.told.push("stale".into()),
+            }
+        }
+        self.commit(&before, planned);
+    }
+
+    fn commit(&mut self, before: &State, planned: Planned) {
+        let breaches = invariant::check(&planned, self.now);
+        assert!(breaches.is_empty(), "{breaches:#?}");
+        let again = town::plan(planned.state.clone(), self.context());
+        assert!(
+            again.writes.is_empty() && again.effects.is_empty(),
+            "not a fixpoint: {:#?} {:?}",
+            again.writes,
+            again.effects
+        );
+        self.tell(before, &planned);
+        self.wake_at = planned.wake_at;
+        self.state = Some(planned.state);
+        self.state.as_mut().unwrap().forget();
+        for effect in planned.effects {
+            if let Effect::SendToRig(rig_id) = effect {
+                self.rig_receives(rig_id);
+            }
+        }
+    }
+
+    fn tell(&mut self, before: &State, planned: &Planned) {
+        let (old, new) = (&before.mayor, &planned.state.mayor);
+        if old.phase != new.phase {
+            let error = new.error.as_ref().map(|error| format!(" ({})", error.code)).unwrap_or_default();
+            self.told.push(format!("mayor {}{error}", new.phase));
+        } else if old.activity != new.activity {
+            self.told.push(format!("mayor {}", new.activity));
+        }
+        if before.drain.is_draining != planned.state.drain.is_draining {
+            let word = if planned.state.drain.is_draining { "draining" } else { "drained" };
+            self.told.push(format!("town {word}"));
+        }
+        for effect in &planned.effects {
+            match effect {
+                Effect::SetRuntimeNeeded(needed) => self.told.push(format!("-> runtime needed: {needed}")),
+                Effect::StartMayor(_) => self.told.push(format!("-> start the mayor, epoch {}", new.epoch)),
+                Effect::QueryMayor(_) => self.told.push("-> ask for the mayor".into()),
+                Effect::StopMayor { epoch, .. } => self.told.push(format!("-> stop the mayor, epoch {epoch}")),
+                Effect::PushToMayor(ids) => {
+                    let bodies: Vec<&str> = ids.iter().map(|id| planned.state.inbox[id].body.as_str()).collect();
+                    self.told.push(format!("-> push to the mayor: {}", bodies.join(", ")));
+                }
+                Effect::SendToRig(_) => (),
+            }
+        }
+    }
+
+    /// A rig of the scenario: says what it got, and acknowledges.
+    fn rig_receives(&mut self, rig_id: RigId) {
+        let Some(outbox) = self.state.as_ref().unwrap().outboxes.get(&rig_id) else { return };
+        let batch = outbox.batch();
+        let Some(last) = batch.last().map(|message| message.seq) else { return };
+        let name = self.state.as_ref().unwrap().rigs.get(&rig_id).map(|rig| rig.name.clone()).unwrap_or_default();
+        if !self.rigs_answer {
+            self.told.push(format!("{name} does not answer"));
+            return;
+        }
+        for Numbered { message, .. } in batch {
+            self.told.push(match message {
+                TownToRig::Configure(configure) => {
+                    format!(
+                        "{name} configured: version {}, cap {}",
+                        configure.version, configure.config.max_concurrent_polecats
+                    )
+                }
+                TownToRig::GrantSlot { assignment_id, .. } => format!("{name} granted {}", slot(assignment_id)),
+                TownToRig::TownState(state) => {
+                    format!("{name} told: paused {}, draining {}", state.paused, state.draining)
+                }
+                TownToRig::Ping => format!("{name} pinged"),
+            });
+        }
+        self.observe(vec![Event::RigAcknowledged(rig_id, last)]);
+    }
+
+    fn context(&mut self) -> Context<'static> {
+        self.seed += 1;
+        Context { now: self.now, seed: IdSeed::new(self.seed << 64), catalogue: self.catalogue }
+    }
+}
+
+fn rig(name: &str) -> RigId {
+    RigId::from_u128(name.bytes().fold(0, |id, byte| (id << 8) | u128::from(byte)) << 64)
+}
+
+fn assignment(slot: &str) -> AssignmentId {
+    AssignmentId::from_u128(slot[1..].parse().unwrap())
+}
+
+fn slot(assignment_id: AssignmentId) -> String {
+    (1..100).map(|n| format!("s{n}")).find(|name| assignment(name) == assignment_id).unwrap_or_default()
+}
+
+fn message(id: &str) -> MessageId {
+    MessageId::from_u128(id[1..].parse().unwrap())
+}
