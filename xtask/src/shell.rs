@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -47,9 +47,14 @@ pub(crate) fn debian(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// Where a program stands on PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
 /// Whether a program can be found on PATH.
 pub(crate) fn exists(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+    find(program).is_some()
 }
 
 /// The trimmed standard output of a program that succeeds; `None` if it fails or is not there.

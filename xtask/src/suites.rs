@@ -8,18 +8,19 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{build, check, paths, setup, shell};
 
-/// A test run of its own: name, and the command to run if there is anything to run.
+/// A test run of its own.
 struct Suite {
     name: &'static str,
-    command: fn() -> Result<Option<Command>>,
+    command: fn() -> Result<Command>,
 }
 
 /// In the order of what fails fastest.
-const SUITES: [Suite; 4] = [
-    Suite { name: "native", command: || native().map(Some) },
-    Suite { name: "plugin", command: || Ok(npm_test("container/plugin")) },
-    Suite { name: "dashboard", command: || Ok(npm_test("dashboard")) },
-    Suite { name: "end to end", command: || end_to_end().map(Some) },
+const SUITES: [Suite; 5] = [
+    Suite { name: "native", command: native },
+    Suite { name: "plugin", command: || Ok(npm_script("container/plugin", "test")) },
+    Suite { name: "dashboard", command: || Ok(npm_script("dashboard", "test")) },
+    Suite { name: "browser", command: browser },
+    Suite { name: "end to end", command: end_to_end },
 ];
 
 /// How one suite ended.
@@ -38,9 +39,7 @@ pub(crate) fn everything() -> Result<()> {
     build::everything()?;
     let mut outcomes = Vec::new();
     for suite in SUITES {
-        if let Some(mut command) = (suite.command)()? {
-            outcomes.push(run(suite.name, &mut command)?);
-        }
+        outcomes.push(run(suite.name, &mut (suite.command)()?)?);
     }
     summary(&outcomes, start);
     checked.context("`cargo xtask check` found something")?;
@@ -81,12 +80,13 @@ fn run(name: &'static str, command: &mut Command) -> Result<Outcome> {
     Ok(Outcome { name, passed, seconds: start.elapsed().as_secs_f64(), closing })
 }
 
-/// Lines with which cargo's test runner and vitest close a run. Empty test binaries say nothing of interest.
+/// Lines with which cargo's test runner, vitest and the browser's script close a run. Empty test binaries say nothing of interest.
 fn is_closing(line: &str) -> bool {
     let line = line.trim_start();
     (line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed"))
         || line.starts_with("Test Files ")
         || line.starts_with("Tests ")
+        || line == "everything works"
 }
 
 fn summary(outcomes: &[Outcome], start: Instant) {
@@ -115,11 +115,15 @@ fn end_to_end() -> Result<Command> {
     Ok(cargo)
 }
 
-fn npm_test(package: &str) -> Option<Command> {
-    let path = paths::root().join(package);
-    path.join("package.json").exists().then(|| {
-        let mut npm = shell::command("npm");
-        npm.current_dir(path).args(["run", "--silent", "test"]).env("NO_COLOR", "1");
-        npm
-    })
+/// The dashboard in a real browser, against a stub of the API.
+fn browser() -> Result<Command> {
+    let mut npm = npm_script("dashboard", "behaviour");
+    npm.env("GASTOWN_CHROMIUM", setup::browser()?);
+    Ok(npm)
+}
+
+fn npm_script(package: &str, script: &str) -> Command {
+    let mut npm = shell::command("npm");
+    npm.current_dir(paths::root().join(package)).args(["run", "--silent", script]).env("NO_COLOR", "1");
+    npm
 }

@@ -10,6 +10,7 @@ mod tools;
 mod wasm;
 
 use std::fs::File;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -24,8 +25,9 @@ const NODE_MIN: (u32, u32) = (20, 19);
 /// Everything that any command needs.
 pub(crate) fn everything() -> Result<()> {
     worker()?;
-    npm::packages()?;
-    browser()
+    packages()?;
+    browser()?;
+    Ok(())
 }
 
 /// What a build of the Worker needs: the wasm32 target and its tools.
@@ -47,12 +49,14 @@ pub(crate) fn packages() -> Result<()> {
 }
 
 /// A browser, for the tests that look at the dashboard.
-pub(crate) fn browser() -> Result<()> {
+pub(crate) fn browser() -> Result<PathBuf> {
     let _lock = lock()?;
-    if ["chromium", "chromium-browser", "google-chrome"].into_iter().any(shell::exists) {
-        return Ok(());
+    let find = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(shell::find);
+    if let Some(browser) = find() {
+        return Ok(browser);
     }
-    shell::step("setup: chromium (apt)", || apt::install(&["chromium"]))
+    shell::step("setup: chromium (apt)", || apt::install(&["chromium"]))?;
+    find().context("chromium was installed, but is not on PATH")
 }
 
 /// clippy for the compiler that builds the Worker. rustup brings it along, Debian has a package.

@@ -1,4 +1,4 @@
-//! npm packages: `npm ci` where the lock file has changed since the last one.
+//! npm packages: exactly what the lock file names, wherever it has changed since the last time.
 
 use anyhow::{Context as _, Result};
 
@@ -25,7 +25,15 @@ pub(crate) fn package(directory: &str) -> Result<()> {
     let shown = if directory == "." { "tools" } else { directory };
     shell::step(&format!("setup: npm packages of {shown}"), || {
         let mut npm = shell::command("npm");
-        npm.current_dir(&path).args(["ci", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]);
+        // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, which mirrors may lack.
+        npm.current_dir(&path).args([
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--prefer-offline",
+            "--loglevel=error",
+        ]);
         shell::quietly(&mut npm).context("could not install npm packages; is the npm registry reachable?")?;
         std::fs::copy(&lock, path.join(STAMP)).context("could not stamp node_modules")?;
         Ok(())
