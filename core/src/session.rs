@@ -231,7 +231,7 @@ pub struct GateResult {
 }
 
 /// Names a session: its assignment, fenced by its epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionKey {
     /// The assignment.
     pub assignment_id: AssignmentId,
@@ -332,7 +332,7 @@ pub enum Over {
 }
 
 /// The runtime's answer to a start order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartAnswer {
     /// It will report.
     Accepted(InstanceId),
@@ -350,10 +350,19 @@ pub enum StartAnswer {
 }
 
 /// The runtime's answer to "does this session live?".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionAnswer {
     /// It lives at this epoch.
     Alive(InstanceId),
     /// It is over, or was never there.
     Gone(String),
+}
+
+/// The runtime's answer to a job order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobAnswer {
+    /// It will report.
+    Accepted,
+    /// Never like this.
+    Invalid(String),
 }

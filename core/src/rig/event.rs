@@ -14,7 +14,7 @@ use super::{breaker, rules};
 use crate::id::{AssignmentId, BeadId, JobId, MailId};
 use crate::limits::{LEASE, MERGE_MOVED_RETRY, MERGE_TRIES, ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY, backoff};
 use crate::protocol::{self, Numbered, TownToRig};
-pub use crate::session::{Beat, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
+pub use crate::session::{Beat, JobAnswer, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use crate::session::{ErrorKind, GateResult, GateStatus, GatesStatus, MergeStatus, Step};
 
 /// A fact.
@@ -65,15 +65,6 @@ pub enum JobFact {
         /// One sentence.
         message: String,
     },
-}
-
-/// The runtime's answer to a job order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobAnswer {
-    /// It will report.
-    Accepted,
-    /// Never like this.
-    Invalid(String),
 }
 
 /// What became of a fact.
