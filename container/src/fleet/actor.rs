@@ -1,0 +1,545 @@
+//! The owner of one session: one loop over a closed list of signals. It feeds the machine, obeys its orders, keeps the
+//! status that others read, and turns kilo's events into inputs. Long work (preparation, restart, stop) runs in tasks
+//! beside it, so that a message or a stop never waits for a clone or a turn.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use gastown_core::time::Timestamp;
+use gastown_core::wire::control::{Kind, StartOrder, StopMode};
+use gastown_core::wire::report::{ErrorKind, FactBody, Outcome, OutcomeKind, Phase};
+use serde_json::json;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::boot::{self, Booted};
+use super::delivery::{self, Repeats};
+use super::machine::{Activity, Cause, Input, Machine, Order, State};
+use super::session::{Paths, Session, Signal};
+use super::{stop, tree};
+use crate::broker::capability::{Capabilities, Grant};
+use crate::clock;
+use crate::kilo::client::Client;
+use crate::kilo::events::{Event, What};
+use crate::limits;
+use crate::report::outbox::chain;
+use crate::secret::Secret;
+use crate::town::Town;
+
+/// A server that runs and the session in it.
+#[derive(Clone)]
+pub struct Kilo {
+    /// Its calls.
+    pub client: Client,
+    /// kilo's session.
+    pub session_id: String,
+    /// Process group.
+    pub pid: i32,
+}
+
+/// State that only the loop touches.
+pub(super) struct Actor {
+    pub(super) town: Arc<Town>,
+    pub(super) session: Arc<Session>,
+    pub(super) machine: Machine,
+    pub(super) kilo: Option<Kilo>,
+    /// Whether ids in kilo's history are to be marked before the next delivery.
+    pub(super) check_history: bool,
+    pub(super) deliver_at: Option<Instant>,
+    pub(super) own_messages: u32,
+    signals: UnboundedReceiver<Signal>,
+    generation: u32,
+    task: Option<JoinHandle<()>>,
+    idle_at: Option<Instant>,
+    continue_at: Option<Instant>,
+    stop_by: Option<Instant>,
+    sample_at: Instant,
+    children: BTreeSet<String>,
+    busy_children: BTreeSet<String>,
+    repeats: Repeats,
+}
+
+/// Makes the session of an order; its actor waits until [`run`] is spawned.
+pub fn accept(town: &Arc<Town>, order: StartOrder, capability: Secret) -> (Arc<Session>, PendingActor) {
+    let (sender, signals) = unbounded_channel();
+    let paths = Paths::of(&town.dir(), &order);
+    let runtime = &town.runtime;
+    let rig = order.assignment.rig_id.rig();
+    let cache = rig.filter(|_| runtime.config.tool_cache).map(|rig| town.rig(rig).dir.join("cache").join("agents"));
+    let env = super::env::session(
+        &order,
+        &super::env::Surroundings {
+            town: town.id,
+            broker: runtime.broker_url(),
+            gateway: rig.map(|rig| runtime.gateway_url(rig)),
+            capability: capability.reveal(),
+            tool_path: &runtime.config.tool_path,
+            paths: &paths,
+            helper: runtime.helper_pair(),
+            hooks: &paths.dir.join("hooks"),
+            caches: cache.as_deref(),
+        },
+    );
+    for value in order.env.values().map(String::as_str).chain([order.token.as_str(), capability.reveal()]) {
+        runtime.redactor.learn(value);
+    }
+    let session = Session::new(order, paths, capability.clone(), env, clock::now(), sender);
+    runtime.capabilities.grant(&capability, Grant::Session(town.clone(), session.clone()));
+    (session, PendingActor { signals })
+}
+
+/// A new capability for a session.
+pub fn mint_capability() -> Result<Secret, getrandom::Error> {
+    Capabilities::mint()
+}
+
+/// An actor that has not begun.
+pub struct PendingActor {
+    signals: UnboundedReceiver<Signal>,
+}
+
+/// Runs a session from its acceptance to its end. `after` is awaited first: the older session of the same agent ends
+/// before a new one starts.
+pub async fn run(town: Arc<Town>, session: Arc<Session>, pending: PendingActor, after: Option<Arc<Session>>) {
+    let machine = Machine::new(session.order.kind, clock::now());
+    town.report(session.reference, FactBody::Phase { phase: Phase::Accepted, detail: None });
+    while let Some(older) = &after
+        && !older.is_ended()
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let task = tokio::spawn(boot::prepare(town.clone(), session.clone()));
+    let mut actor = Actor {
+        town,
+        session,
+        machine,
+        kilo: None,
+        check_history: false,
+        deliver_at: None,
+        own_messages: 0,
+        signals: pending.signals,
+        generation: 0,
+        task: Some(task),
+        idle_at: None,
+        continue_at: None,
+        stop_by: None,
+        sample_at: Instant::now() + limits::SAMPLE,
+        children: BTreeSet::new(),
+        busy_children: BTreeSet::new(),
+        repeats: Repeats::default(),
+    };
+    actor.town.beat.notify_one();
+    while !matches!(actor.machine.state(), State::Ended(_)) {
+        actor.turn().await;
+    }
+}
+
+impl Actor {
+    async fn turn(&mut self) {
+        let deadlines = [self.idle_at, self.continue_at, self.stop_by, self.deliver_at, Some(self.sample_at)];
+        let next = deadlines.into_iter().flatten().min().unwrap_or(self.sample_at);
+        tokio::select! {
+            biased;
+            signal = self.signals.recv() => match signal {
+                Some(signal) => self.take(signal).await,
+                None => self.feed(Input::StopTooSlow).await,
+            },
+            () = tokio::time::sleep_until(next) => self.look_at_clock().await,
+        }
+    }
+
+    async fn take(&mut self, signal: Signal) {
+        match signal {
+            Signal::Machine(input) => self.feed(input).await,
+            Signal::Booted(booted) => self.adopt(*booted),
+            Signal::Kilo(generation, event) if generation == self.generation => self.see(event).await,
+            Signal::StreamEnded(generation) if generation == self.generation => self.reconnect(),
+            Signal::Exited(generation, message) if generation == self.generation => self.died(message).await,
+            Signal::Kilo(..) | Signal::StreamEnded(_) | Signal::Exited(..) => (),
+            Signal::Inbox => self.deliver().await,
+            Signal::Stale => {
+                let cause = Cause::new(OutcomeKind::Stopped, "stale_assignment", "The assignment is over.");
+                self.feed(Input::Stop(cause, StopMode::Save)).await;
+            }
+            Signal::Runaway => {
+                let message = "runaway: too many model requests in a minute";
+                let cause = Cause::error(OutcomeKind::Error, ErrorKind::Internal, message, None);
+                self.feed(Input::Stop(cause, StopMode::Save)).await;
+            }
+        }
+    }
+
+    async fn look_at_clock(&mut self) {
+        let now = Instant::now();
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.idle_at) {
+            self.idle_at = None;
+            if self.busy_children.is_empty() && self.continue_at.is_none() {
+                self.feed(Input::Activity(Activity::Idle)).await;
+            }
+        }
+        if due(self.continue_at) {
+            self.continue_at = None;
+            self.say("continue", "Continue where you left off.").await;
+        }
+        if due(self.stop_by) {
+            self.stop_by = None;
+            self.feed(Input::StopTooSlow).await;
+        }
+        if due(self.deliver_at) {
+            self.deliver_at = None;
+            self.deliver().await;
+        }
+        if due(Some(self.sample_at)) {
+            self.sample_at = now + limits::SAMPLE;
+            self.sample();
+        }
+    }
+
+    fn sample(&self) {
+        let pid = self.kilo.as_ref().map(|kilo| kilo.pid).or(self.session.status().pid);
+        if let Some(pid) = pid {
+            let processes = tree::session_processes(pid, self.session.reference.assignment_id);
+            self.session.status().rss_bytes = processes.iter().map(|process| process.rss_bytes).sum();
+        }
+    }
+
+    pub(super) async fn feed(&mut self, input: Input) {
+        let before = self.machine.state().clone();
+        let orders = self.machine.step(input, clock::now());
+        self.publish(&before);
+        for order in orders {
+            // Orders that speak to the agent come back here through `deliver`, which feeds nothing but activity.
+            Box::pin(self.obey(order)).await;
+        }
+    }
+
+    /// Lets others see the machine's state.
+    fn publish(&self, before: &State) {
+        let mut status = self.session.status();
+        status.state = self.machine.state().clone();
+        status.since = self.machine.since();
+        status.state_since = self.machine.state_since();
+        status.restarts = self.machine.restarts();
+        drop(status);
+        if before != self.machine.state()
+            && let State::Ready(activity) = self.machine.state()
+        {
+            let word = match activity {
+                Activity::Busy => "busy",
+                Activity::Idle => "idle",
+                Activity::Retrying => "retrying",
+                Activity::Blocked => "blocked",
+            };
+            self.session.transcript().push("session", json!({ "state": word, "detail": null }), clock::now());
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Report(phase) => self.report_phase(phase),
+            Order::ReportFailure(phase, failure) => {
+                self.session.status().last_error = Some(failure.message.clone());
+                let code = failure.code;
+                tracing::warn!(assignment.id = %self.session.reference.assignment_id, code = %code, "a start failed: {}", failure.message);
+                let retryable = code.is_retryable();
+                let body = FactBody::StartFailed { phase, code: code.to_string(), message: failure.message, retryable };
+                self.town.report(self.session.reference, body);
+            }
+            Order::Beat => self.town.beat.notify_one(),
+            Order::Deliver => self.deliver().await,
+            Order::CancelPreparation => self.cancel_task(),
+            Order::Restart => self.restart(),
+            Order::SayInterrupted => self.say_interrupted().await,
+            Order::SayWrapUp => {
+                let text = "Your budget or your time is nearly used up. Commit and push what is good, write a checkpoint, \
+                            and call gt_done if the task is complete.";
+                self.say("wrap_up", text).await;
+            }
+            Order::ContinueAfter(wait) => self.continue_at = Some(Instant::now() + wait),
+            Order::Compact => self.compact().await,
+            Order::Stop(mode, grace) => {
+                self.stop_by = Some(Instant::now() + limits::STOP_MAX);
+                let (town, session, kilo) = (self.town.clone(), self.session.clone(), self.kilo.clone());
+                self.task = Some(tokio::spawn(stop::run(town, session, kilo, mode, grace)));
+            }
+            Order::Kill => {
+                self.cancel_task();
+                self.kill();
+            }
+            Order::CleanUp => {
+                self.kill();
+                stop::clean_up_start(&self.town, &self.session).await;
+                self.forget();
+            }
+            Order::Finish(cause) => self.finish(&cause),
+        }
+    }
+
+    fn report_phase(&self, phase: Phase) {
+        let detail = (phase == Phase::Running).then(|| {
+            let status = self.session.status();
+            let kilo_version = self.town.runtime.tools().kilo_version;
+            json!({ "session_id": status.session_id, "head": status.head, "kilo_version": kilo_version })
+        });
+        self.town.report(self.session.reference, FactBody::Phase { phase, detail });
+    }
+
+    fn adopt(&mut self, booted: Booted) {
+        self.generation = booted.generation;
+        let pid = booted.server.pid;
+        self.check_history = booted.is_resumed;
+        {
+            let mut status = self.session.status();
+            status.session_id = Some(booted.session_id.clone());
+            status.pid = Some(pid);
+        }
+        if self.session.order.kind == Kind::Mayor {
+            let file = self.session.paths.data_dir.join("session_id");
+            if let Err(error) = std::fs::write(file, &booted.session_id) {
+                tracing::warn!(error = %error, "the mayor's session id could not be kept");
+            }
+        }
+        self.session.write_record();
+        self.kilo = Some(Kilo { client: booted.client, session_id: booted.session_id, pid });
+        if self.session.order.kind == Kind::Mayor && !booted.is_resumed {
+            self.give_history();
+        }
+    }
+
+    /// A mayor without its old conversation gets the last messages as a marked block, without asking the model.
+    fn give_history(&self) {
+        let (Some(kilo), Some(history)) = (self.kilo.clone(), self.session.order.history.clone()) else { return };
+        let message_id = format!("{}:history:0", self.session.reference.assignment_id);
+        tokio::spawn(async move {
+            let part = crate::kilo::client::PromptPart { message_id, text: history };
+            if let Err(error) = kilo.client.prompt(&kilo.session_id, &[part], true).await {
+                tracing::warn!(error = %chain(&error), "the mayor's history could not be given");
+            }
+        });
+    }
+
+    async fn see(&mut self, event: Event) {
+        let now = clock::now();
+        if let What::Child { id, parent } = &event.what
+            && self.is_ours(parent)
+        {
+            self.children.insert(id.clone());
+        }
+        let Some(root) = self.kilo.as_ref().map(|kilo| kilo.session_id.clone()) else { return };
+        let from = event.session.clone().unwrap_or_default();
+        let is_root = from == root;
+        if !is_root && !self.children.contains(&from) {
+            if let What::Asked(asked) = &event.what {
+                self.decline(asked.clone());
+            }
+            return;
+        }
+        delivery::note(&self.session, &event, is_root, now);
+        match event.what {
+            What::Busy if is_root => {
+                self.idle_at = None;
+                self.feed(Input::Activity(Activity::Busy)).await;
+            }
+            What::Busy => drop(self.busy_children.insert(from)),
+            What::Idle if is_root => self.idle_at = Some(Instant::now() + limits::IDLE_SETTLE),
+            What::Idle => {
+                self.busy_children.remove(&from);
+                if self.busy_children.is_empty() && self.idle_at.is_none() {
+                    self.settle_later();
+                }
+            }
+            What::Retrying { message } if is_root => {
+                self.idle_at = None;
+                self.session.status().last_error = Some(message);
+                self.feed(Input::Activity(Activity::Retrying)).await;
+            }
+            What::Error { name, message, status } if is_root => self.judge(&name, &message, status).await,
+            What::Asked(asked) => self.decline(asked),
+            What::Part(part) => {
+                if let Some(words) = self.repeats.see(&part) {
+                    self.stop_repeating(words).await;
+                }
+            }
+            What::Retrying { .. }
+            | What::Error { .. }
+            | What::Alive
+            | What::Message(_)
+            | What::Delta { .. }
+            | What::Diff(_)
+            | What::Compacted
+            | What::Answered
+            | What::Child { .. } => (),
+        }
+    }
+
+    fn is_ours(&self, session: &str) -> bool {
+        self.kilo.as_ref().is_some_and(|kilo| kilo.session_id == session) || self.children.contains(session)
+    }
+
+    /// The last child came to rest: the root's own state decides, asked of kilo.
+    fn settle_later(&self) {
+        let (Some(kilo), session, generation) = (self.kilo.clone(), self.session.clone(), self.generation) else {
+            return;
+        };
+        tokio::spawn(async move {
+            if kilo.client.is_idle(&kilo.session_id).await.unwrap_or(false) {
+                let event = Event { session: Some(kilo.session_id), name: "session.idle".to_owned(), what: What::Idle };
+                session.signal(Signal::Kilo(generation, event));
+            }
+        });
+    }
+
+    fn decline(&self, asked: crate::kilo::events::Asked) {
+        let Some(kilo) = self.kilo.clone() else { return };
+        tokio::spawn(async move {
+            if let Err(error) = kilo.client.decline(&asked).await {
+                tracing::warn!(error = %chain(&error), "a question of kilo could not be declined");
+            }
+        });
+    }
+
+    async fn judge(&mut self, name: &str, message: &str, status: Option<u16>) {
+        let Some(verdict) = delivery::classify(name, message, status, self.session.llm.newest_failure()) else {
+            return;
+        };
+        let (kind, message, retry_after_s) = match verdict {
+            delivery::Verdict::TooLong => return self.feed(Input::TooLong).await,
+            delivery::Verdict::Error(kind, message, retry_after_s) => (kind, message, retry_after_s),
+        };
+        let shown = self.town.runtime.redactor.redact(&message);
+        self.session.status().last_error = Some(shown.clone());
+        let data = json!({ "kind": kind, "message": shown, "retry_at": null });
+        self.session.transcript().push("error", data, clock::now());
+        self.feed(Input::Error { kind, message: shown, retry_after_s }).await;
+    }
+
+    async fn stop_repeating(&mut self, is_second: bool) {
+        if is_second {
+            let cause = Cause::error(OutcomeKind::Error, ErrorKind::Internal, "repeats one call without end", None);
+            return self.feed(Input::Stop(cause, StopMode::Save)).await;
+        }
+        if let Some(kilo) = &self.kilo
+            && let Err(error) = kilo.client.abort(&kilo.session_id).await
+        {
+            tracing::warn!(error = %chain(&error), "a repeating turn could not be aborted");
+        }
+        self.say("repeats", "You made the same call several times. Do something else, or finish.").await;
+    }
+
+    async fn compact(&mut self) {
+        let Some(kilo) = self.kilo.clone() else { return };
+        if let Err(error) = kilo.client.compact(&kilo.session_id, &self.session.order.model).await {
+            tracing::warn!(error = %chain(&error), "the conversation could not be shortened");
+        }
+        self.continue_at = Some(Instant::now());
+    }
+
+    /// The event stream ended though the server may live: look, and follow it again.
+    fn reconnect(&self) {
+        let (Some(kilo), session, generation) = (self.kilo.clone(), self.session.clone(), self.generation) else {
+            return;
+        };
+        if !matches!(self.machine.state(), State::Ready(_)) {
+            return;
+        }
+        tokio::spawn(async move {
+            for _ in 0..HEALTH_PROBES {
+                if kilo.client.is_healthy(HEALTH_LIMIT).await
+                    && boot::follow(session.clone(), kilo.client.clone(), generation).await.is_ok()
+                {
+                    let what = match kilo.client.is_idle(&kilo.session_id).await {
+                        Ok(true) => What::Idle,
+                        Ok(false) | Err(_) => What::Busy,
+                    };
+                    let event = Event { session: Some(kilo.session_id), name: "resync".to_owned(), what };
+                    session.signal(Signal::Kilo(generation, event));
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            session.signal(Signal::Exited(generation, "kilo does not answer any more".to_owned()));
+        });
+    }
+
+    async fn died(&mut self, message: String) {
+        self.kill();
+        self.kilo = None;
+        self.idle_at = None;
+        self.continue_at = None;
+        self.children.clear();
+        self.busy_children.clear();
+        self.session.status().tool = None;
+        let tail = self.town.runtime.redactor.redact(&self.session.log.tail(3).join(" / "));
+        let message = if tail.is_empty() { message } else { format!("{message}: {tail}") };
+        tracing::warn!(assignment.id = %self.session.reference.assignment_id, "{message}");
+        self.feed(Input::Died { message, is_final: false }).await;
+    }
+
+    fn restart(&mut self) {
+        self.generation += 1;
+        let (town, session) = (self.town.clone(), self.session.clone());
+        self.task = Some(tokio::spawn(boot::restart(town, session, self.generation)));
+    }
+
+    fn cancel_task(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+
+    fn kill(&self) {
+        if let Some(pid) = self.session.status().pid {
+            tree::kill_session_processes(pid, self.session.reference.assignment_id);
+        }
+    }
+
+    fn finish(&self, cause: &Cause) {
+        let totals = self.session.totals();
+        let status = self.session.status().clone();
+        let data = json!({ "outcome": cause.outcome, "reason": cause.reason.message });
+        self.session.transcript().push("exited", data, clock::now());
+        self.town.report_outcome(Outcome {
+            key: format!("{}:{}", self.session.reference.assignment_id, self.session.reference.epoch),
+            session: self.session.reference,
+            at: clock::now(),
+            outcome: cause.outcome,
+            error: cause.error.clone(),
+            message: cause.reason.message.clone(),
+            branch: self.session.order.branch.clone(),
+            head: status.head.clone(),
+            dirty: status.dirty,
+            pushed: status.pushed.clone(),
+            tokens: totals.tokens,
+            cost_usd: totals.cost_usd(),
+        });
+        tracing::info!(
+            agent.name = %self.session.order.agent.name,
+            assignment.id = %self.session.reference.assignment_id,
+            outcome = %cause.outcome,
+            "session ended: {}", cause.reason.message
+        );
+        self.forget();
+    }
+
+    /// Nothing of the session opens anything any more; its folders go.
+    fn forget(&self) {
+        self.town.runtime.capabilities.end(&self.session.capability);
+        if let Err(error) = std::fs::remove_dir_all(&self.session.paths.dir)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(error = %error, "a session's folder could not be removed");
+        }
+        self.session.inbox.lock().unwrap_or_else(PoisonError::into_inner).take_all();
+    }
+}
+
+const HEALTH_PROBES: u32 = 3;
+const HEALTH_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long ago something may be to count as the reason for what happens now.
+pub(super) fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.since(at) < Duration::from_secs(30)
+}

@@ -1,0 +1,172 @@
+//! Sessions with the real kilo (★).
+
+use serde_json::{Value, json};
+
+use crate::support::model::{Step, bash, tool};
+use crate::support::{Town, kilo_or_skip, processes_of};
+
+fn id(order: &Value) -> String {
+    order["assignment"]["assignment_id"].as_str().unwrap().to_owned()
+}
+
+async fn outcome(town: &Town, assignment: &str) -> Value {
+    town.runtime
+        .until("the outcome", async |_| {
+            town.worker.outcomes().into_iter().find(|outcome| outcome["ref"]["assignment_id"] == assignment)
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_work_order_becomes_a_pushed_commit_and_a_result() {
+    if kilo_or_skip("a_work_order_becomes_a_pushed_commit_and_a_result").is_none() {
+        return;
+    }
+    let town = Town::start("work").await;
+    town.model.follow(vec![
+        bash("echo hi > greeting.txt && git add -A && git commit -qm 'Add a greeting' && git push 2>&1"),
+        tool("gt_done"),
+    ]);
+    let order = town.work_order("polecat/toast/1");
+    let (status, reply) = town.runtime.post(&town.path("/assignments"), &order).await;
+    assert_eq!(status, 202, "{reply}");
+    let end = outcome(&town, &id(&order)).await;
+    assert_eq!(end["outcome"], "completed", "{end}\n{}", town.runtime.log());
+    let head = town.repo.head("refs/heads/polecat/toast/1").expect("the branch is on the remote");
+    let done = town.worker.calls("/done");
+    assert_eq!(done.len(), 1);
+    assert_eq!((done[0].method.as_str(), done[0].token.as_str()), ("POST", "Bearer agent-token"));
+    assert!(!done[0].key.is_empty());
+    assert_eq!(done[0].body["commit"], json!(head));
+    assert_eq!(done[0].body["files"], json!(["greeting.txt"]));
+    assert_eq!(
+        town.worker.story(&id(&order)),
+        ["accepted", "cloning", "worktree", "booting", "running", "pushed", "finishing"]
+    );
+    let requests = town.model.requests();
+    assert!(requests.iter().all(|(key, request)| key == "Bearer model-key-0123" && request["model"] == "vendor/main"));
+    assert_eq!(end["tokens"]["output"].as_u64(), Some(10 * requests.len() as u64));
+    assert_eq!(town.repo.git(&["log", "-1", "--format=%an <%ae>", &head]), "Toast <toast@agents.gastown.invalid>");
+    assert_eq!(processes_of(&id(&order)), Vec::<i32>::new());
+    let (status, again) = town.runtime.post(&town.path("/assignments"), &order).await;
+    assert_eq!((status, &again["data"]["outcome"]), (200, &json!("completed")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_is_restarted_in_place_and_the_work_goes_on() {
+    if kilo_or_skip("a_killed_server_is_restarted_in_place_and_the_work_goes_on").is_none() {
+        return;
+    }
+    let town = Town::start("killed").await;
+    town.model
+        .follow(vec![bash("echo one > one.txt && git add -A && git commit -qm one && git push -q 2>&1"), Step::Hang]);
+    let order = town.work_order("polecat/toast/2");
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
+    let view = town.path(&format!("/assignments/{}", id(&order)));
+    town.runtime.until("the second request", async |_| (town.model.requests().len() >= 2).then_some(())).await;
+    let before = town.runtime.get(&view).await.1["data"]["session_id"].clone();
+    let pids = processes_of(&id(&order));
+    assert!(!pids.is_empty());
+    // From here on every request is answered by the end of the script.
+    town.model.follow(vec![Step::Say("?"), tool("gt_done"), tool("gt_done"), tool("gt_done")]);
+    for pid in pids {
+        let _gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+    let end = outcome(&town, &id(&order)).await;
+    assert_eq!(end["outcome"], "completed", "{end}\n{}", town.runtime.log());
+    let after = town.runtime.get(&view).await.1["data"].clone();
+    assert_eq!((&after["restarts"], &after["session_id"]), (&json!(1), &before));
+    let last = town.model.requests().pop().unwrap().1.to_string();
+    assert_eq!(last.matches("You were cut off").count(), 1, "{last}");
+    assert!(!town.worker.calls("/done").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_saves_uncommitted_work_and_the_next_start_has_it() {
+    if kilo_or_skip("a_stop_saves_uncommitted_work_and_the_next_start_has_it").is_none() {
+        return;
+    }
+    let town = Town::start("stopped").await;
+    let mess = "echo one > one.txt && git add -A && git commit -qm one && echo two > two.txt && echo x > .env && \
+                echo changed > README.md";
+    town.model.follow(vec![bash(mess), Step::Hang]);
+    let mut order = town.work_order("polecat/toast/3");
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
+    town.runtime.until("the second request", async |_| (town.model.requests().len() >= 2).then_some(())).await;
+    let stop =
+        json!({ "epoch": 1, "mode": "save", "reason": { "code": "budget", "message": "The budget is used up." } });
+    let path = town.path(&format!("/assignments/{}/stop", id(&order)));
+    let (status, reply) = town.runtime.post(&path, &stop).await;
+    assert_eq!((status, &reply["data"]["phase"]), (202, &json!("finishing")), "{reply}");
+    let end = outcome(&town, &id(&order)).await;
+    assert_eq!((&end["outcome"], &end["dirty"]), (&json!("stopped"), &json!(true)), "{end}");
+    assert_eq!(end["message"], "The budget is used up.");
+    let branch = town.repo.head("refs/heads/polecat/toast/3").expect("commits were pushed");
+    let facts = town.worker.facts();
+    let saved = facts.iter().find(|fact| fact["type"] == "saved").expect("a saved fact");
+    let commit = saved["commit"].as_str().unwrap();
+    assert_eq!(town.repo.head(saved["branch"].as_str().unwrap()).as_deref(), Some(commit));
+    assert!(saved["branch"].as_str().unwrap().starts_with("refs/gastown/wip/"), "{saved}");
+    assert!(saved["reason"].as_str().unwrap().contains(".env"), "{saved}");
+    assert_eq!(town.repo.git(&["diff", "--name-only", &branch, commit]), "README.md\ntwo.txt");
+    assert_eq!(processes_of(&id(&order)), Vec::<i32>::new());
+    // The next start of the bead gets the changes back, uncommitted.
+    town.model.recorded.lock().unwrap().requests.clear();
+    town.model.follow(vec![bash("git status --porcelain; git log --format=%s; cat two.txt"), Step::Hang]);
+    order["assignment"]["assignment_id"] = json!(crate::support::new_id());
+    order["assignment"]["epoch"] = json!(2);
+    order["resume"] = json!({ "ref": saved["branch"], "commit": commit });
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
+    town.runtime.until("the second request", async |_| (town.model.requests().len() >= 2).then_some(())).await;
+    let request = town.model.requests()[1].1.to_string();
+    assert!(
+        request.contains(" M README.md") && request.contains("?? two.txt") && request.contains("restored"),
+        "{request}"
+    );
+    // Epoch 1 of the agent is refused now; an equal order is known.
+    let mut older = order.clone();
+    older["assignment"]["assignment_id"] = json!(crate::support::new_id());
+    older["assignment"]["epoch"] = json!(1);
+    let (status, reply) = town.runtime.post(&town.path("/assignments"), &older).await;
+    assert_eq!((status, &reply["code"], &reply["details"]["current_epoch"]), (409, &json!("stale_epoch"), &json!(2)));
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_saves_and_evicts_and_exits_with_success() {
+    if kilo_or_skip("a_drain_saves_and_evicts_and_exits_with_success").is_none() {
+        return;
+    }
+    let mut town = Town::start("drain").await;
+    town.model.follow(vec![bash("echo two > two.txt"), Step::Hang]);
+    let order = town.work_order("polecat/toast/4");
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
+    town.runtime.until("the second request", async |_| (town.model.requests().len() >= 2).then_some(())).await;
+    town.runtime.signal(nix::sys::signal::Signal::SIGTERM);
+    town.runtime
+        .until("draining", async |_| (!town.worker.calls("/container-eviction").is_empty()).then_some(()))
+        .await;
+    let (status, reply) = town.runtime.post(&town.path("/assignments"), &town.work_order("polecat/toast/5")).await;
+    assert_eq!((status, &reply["code"]), (503, &json!("draining")));
+    assert!(town.runtime.exited().await.success(), "{}", town.runtime.log());
+    let end = outcome(&town, &id(&order)).await;
+    assert_eq!(end["outcome"], "evicted", "{end}");
+    let facts = town.worker.facts();
+    let saved = facts.iter().find(|fact| fact["type"] == "saved").expect("a saved fact");
+    assert!(town.repo.head(saved["branch"].as_str().unwrap()).is_some());
+    assert_eq!(processes_of(&id(&order)), Vec::<i32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_ends_the_session_as_an_auth_error() {
+    if kilo_or_skip("a_refused_key_ends_the_session_as_an_auth_error").is_none() {
+        return;
+    }
+    let town = Town::start("auth").await;
+    town.model.follow(vec![Step::Fail(401)]);
+    let order = town.work_order("polecat/toast/6");
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
+    let end = outcome(&town, &id(&order)).await;
+    assert_eq!((&end["outcome"], &end["error"]["kind"]), (&json!("error"), &json!("auth")), "{end}");
+    assert_eq!(end["error"]["message"], "the gateway is down");
+}
