@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use super::report::{AgentBeat, AgentState, Fact, FactBody, Outcome, OutcomeKind, Phase};
+use serde_json::{Value, json};
+
+use super::report::{AgentBeat, AgentState, Fact, FactBody, Outcome, OutcomeKind, Phase, Ref};
 use crate::id::InstanceId;
 use crate::rig::event::JobFact;
 use crate::session::{Beat, Over, SessionFact, SessionKey, Step, Usage};
+use crate::time::Timestamp;
 
 /// What a fact says about a session.
 pub fn session(fact: &Fact) -> Option<SessionFact> {
@@ -32,6 +35,18 @@ pub fn session(fact: &Fact) -> Option<SessionFact> {
         FactBody::Delivered { message_ids } => Some(SessionFact::Delivered(message_ids.clone())),
         FactBody::Job { .. } | FactBody::Gates { .. } | FactBody::Merge(_) | FactBody::Repo { .. } => None,
     }
+}
+
+/// What a fact says about a repository, as the API shows it (api.md 4, **Rig** `access`).
+pub fn repo(fact: &Fact, now: Timestamp) -> Option<Value> {
+    let FactBody::Repo { state, can_push, message, .. } = &fact.body else { return None };
+    let state = if state == "ready" { "ok" } else { "failed" };
+    Some(json!({ "state": state, "can_push": can_push, "message": message, "checked_at": now }))
+}
+
+/// The session that a report names.
+pub fn key(session: &Ref) -> SessionKey {
+    SessionKey { assignment_id: session.assignment_id, epoch: session.epoch }
 }
 
 /// What a fact says about a job.
@@ -62,7 +77,7 @@ pub fn job(fact: &Fact) -> Option<JobFact> {
 
 /// What a heartbeat says about one session.
 pub fn beat(beat: &AgentBeat, instance_id: InstanceId) -> (SessionKey, SessionFact) {
-    let key = SessionKey { assignment_id: beat.session.assignment_id, epoch: beat.session.epoch };
+    let key = key(&beat.session);
     let is_idle = beat.state == AgentState::Idle;
     let fact = Beat {
         is_running: beat.state != AgentState::Starting,
@@ -77,7 +92,7 @@ pub fn beat(beat: &AgentBeat, instance_id: InstanceId) -> (SessionKey, SessionFa
 
 /// How a session ended by itself.
 pub fn over(outcome: &Outcome) -> (SessionKey, SessionFact) {
-    let key = SessionKey { assignment_id: outcome.session.assignment_id, epoch: outcome.session.epoch };
+    let key = key(&outcome.session);
     let words = |fallback: &str| {
         let error = outcome.error.as_ref().map(|error| error.message.as_str()).filter(|words| !words.is_empty());
         let own = Some(outcome.message.as_str()).filter(|words| !words.is_empty());
