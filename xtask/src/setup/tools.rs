@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::apt;
 use crate::{paths, shell};
 
 /// The worker-build that goes with the `worker` crate of Cargo.toml.
@@ -11,20 +12,31 @@ const WORKER_BUILD: &str = "0.8.7";
 
 /// The program `worker-build`.
 pub(crate) fn worker_build() -> Result<PathBuf> {
-    tool("worker-build", "worker-build", WORKER_BUILD)
+    tool("worker-build", "worker-build", WORKER_BUILD, openssl)
+}
+
+/// worker-build links against the system's OpenSSL, whose headers a fresh machine lacks.
+fn openssl() -> Result<()> {
+    let is_there = std::env::var_os("OPENSSL_DIR").is_some()
+        || shell::output(shell::command("pkg-config").args(["--libs", "openssl"])).is_some();
+    if is_there {
+        return Ok(());
+    }
+    shell::step("setup: headers of OpenSSL (apt)", || apt::install(&["pkg-config", "libssl-dev"]))
 }
 
 /// The program `wasm-bindgen`, in exactly the version of the library: the two share a private format.
 pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
-    tool("wasm-bindgen", "wasm-bindgen-cli", &locked_version("wasm-bindgen")?)
+    tool("wasm-bindgen", "wasm-bindgen-cli", &locked_version("wasm-bindgen")?, || Ok(()))
 }
 
-fn tool(program: &str, package: &str, version: &str) -> Result<PathBuf> {
+fn tool(program: &str, package: &str, version: &str, prepare: fn() -> Result<()>) -> Result<PathBuf> {
     let home = paths::cache()?.join(format!("{program}-{version}"));
     let path = home.join("bin").join(program);
     if path.is_file() {
         return Ok(path);
     }
+    prepare()?;
     shell::step(&format!("setup: {program} {version} (cargo install, about 2 min)"), || {
         // Built beside its place and moved when complete: an interrupted install leaves nothing that looks whole.
         let partial = paths::cache()?.join(format!("{program}-{version}.partial"));

@@ -69,7 +69,9 @@ fn rustup() -> Result<()> {
         // One try: where the server is not reachable, more tries only take longer.
         let mut rustup = shell::command("rustup");
         rustup.env("RUSTUP_MAX_RETRIES", "1").args(["target", "add", TARGET]);
-        shell::quietly(&mut rustup)
+        shell::quietly(&mut rustup)?;
+        // rustup knows its own toolchains only, and `rustc` may be another.
+        if has_target(Path::new("rustc")) { Ok(()) } else { bail!("rustup has {TARGET}, `rustc` on PATH has not") }
     })
 }
 
