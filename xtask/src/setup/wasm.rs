@@ -18,8 +18,8 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// Forces one of the two ways: `rustup` or `debian`.
 const CHOICE: &str = "GASTOWN_WASM_TOOLCHAIN";
 
-/// What Debian calls the compiler, the library's source, and the linker.
-const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
+/// What Debian calls the compiler, the library's source, and the LLVM tools with the name of the linker.
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm"];
 
 /// Debian's compiler, wherever rustup stands on PATH.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -79,7 +79,7 @@ fn debian() -> Result<()> {
     if debian_is_complete() {
         return Ok(());
     }
-    if library_source().is_none() {
+    if library_source().is_none() || fs::symlink_metadata(DEBIAN_LINKER).is_err() {
         shell::step("setup: Debian's compiler (apt)", || apt::install(&DEBIAN_PACKAGES))?;
     }
     if !Path::new(DEBIAN_LINKER).exists() {
