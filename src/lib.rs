@@ -1,2 +1,3 @@
 //! The Worker.
 pub mod sql;
+pub mod town;

@@ -97,13 +97,13 @@ CREATE TABLE convoys (
 
 CREATE INDEX convoys_live on convoys (state, created_at) where state in ('staged', 'active', 'landing');
 
-CREATE TABLE drain (
+CREATE TABLE "drain" (
   only_row integer primary key check (only_row = 1),
   state text not null check (state in ('none', 'draining')),
-  nonce text not null,
-  epoch integer not null,
+  nonce text,
   instance_id text,
-  started_at integer not null
+  started_at integer,
+  check (state = 'draining' or (nonce is null and started_at is null))
 ) strict;
 
 CREATE TABLE escalations (
@@ -130,9 +130,11 @@ CREATE TABLE escalations (
   closed_at integer,
   closed_by text,
   version integer not null default 1
-) strict;
+, choices text not null default '[]') strict;
 
 CREATE INDEX escalations_by_age on escalations (created_at);
+
+CREATE INDEX escalations_by_rig on escalations (rig_id, created_at);
 
 CREATE UNIQUE INDEX escalations_open on escalations (dedup_key) where state = 'open';
 
@@ -177,7 +179,7 @@ CREATE TABLE mayor (
   not_before integer,
   last_user_at integer,
   last_activity_at integer
-) strict;
+, instance_id text, error text) strict;
 
 CREATE TABLE mayor_inbox (
   message_id text primary key,
@@ -213,6 +215,11 @@ CREATE TABLE outbox (
   primary key (receiver, seq)
 ) strict, without rowid;
 
+CREATE TABLE outbox_next (
+  receiver text primary key,
+  next_seq integer not null
+) strict, without rowid;
+
 CREATE TABLE requests (
   key text primary key,
   body_hash text not null,
@@ -244,7 +251,7 @@ CREATE TABLE rigs (
   created_at integer not null,
   updated_at integer not null,
   version integer not null default 1
-) strict;
+, live_assignments text not null default '[]', jobs integer not null default 0) strict;
 
 CREATE UNIQUE INDEX rigs_by_name on rigs (lower(name));
 

@@ -117,6 +117,12 @@ impl From<gastown_core::time::Timestamp> for Value {
     }
 }
 
+impl From<&Option<String>> for Value {
+    fn from(text: &Option<String>) -> Self {
+        text.as_ref().map_or(Self::Null, |text| Self::Text(text.clone()))
+    }
+}
+
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)

@@ -1,6 +1,7 @@
 //! Decodes one row (column names and values) into a row struct. Integers become flags where the struct wants a `bool`,
 //! and JSON columns stay text: their reader parses them.
 
+use gastown_core::time::Timestamp;
 use serde::Deserialize;
 use serde::de::value::{Error, MapDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
@@ -26,15 +27,13 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Json<T> {
 }
 
 /// An instant kept as milliseconds.
-pub fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<gastown_core::time::Timestamp, D::Error> {
-    i64::deserialize(deserializer).map(gastown_core::time::Timestamp::from_ms)
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ms(pub Timestamp);
 
-/// An instant kept as milliseconds, or NULL.
-pub fn instant_or_null<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<gastown_core::time::Timestamp>, D::Error> {
-    Ok(Option::<i64>::deserialize(deserializer)?.map(gastown_core::time::Timestamp::from_ms))
+impl<'de> Deserialize<'de> for Ms {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(|ms| Self(Timestamp::from_ms(ms)))
+    }
 }
 
 struct Column(Value);

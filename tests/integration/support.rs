@@ -27,6 +27,19 @@ impl TestSql {
         migrate(&sql, list).unwrap();
         sql
     }
+
+    /// How many parameters a statement has; an error when it does not fit the schema.
+    pub(crate) fn parameters(&self, statement: &str) -> Result<usize, rusqlite::Error> {
+        Ok(self.connection.prepare(statement)?.parameter_count())
+    }
+
+    /// How SQLite would run a statement, a line per step.
+    pub(crate) fn plan(&self, statement: &str) -> Vec<String> {
+        let mut prepared = self.connection.prepare(&format!("explain query plan {statement}")).unwrap();
+        let unset = std::iter::repeat_n(rusqlite::types::Null, prepared.parameter_count());
+        let steps = prepared.query_map(rusqlite::params_from_iter(unset), |row| row.get("detail")).unwrap();
+        steps.map(|step| step.unwrap()).collect()
+    }
 }
 
 impl Sql for TestSql {

@@ -1,0 +1,3 @@
+//! The town's object.
+
+pub mod store;
