@@ -45,6 +45,8 @@ pub struct Config {
     pub log: String,
     /// Log lines as JSON.
     pub log_json: bool,
+    /// Whether another user was asked for; this build runs agents as its own.
+    pub wants_agent_user: bool,
     /// Names that begin with `GASTOWN_` and mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -67,6 +69,7 @@ const NAMES: &[&str] = &[
     "GASTOWN_PLUGIN",
     "GASTOWN_KILO_SHARING",
     "GASTOWN_TOOL_PATH",
+    "GASTOWN_AGENT_USER",
     "GASTOWN_MAX_SESSIONS",
     "GASTOWN_MEMORY_LIMIT_MB",
     "GASTOWN_SESSION_MEMORY_MB",
@@ -123,6 +126,7 @@ impl Config {
             drain: Duration::from_secs(read.number("GASTOWN_DRAIN_SECONDS", 300, 10, 400)?),
             log: read.text("GASTOWN_LOG").unwrap_or("info").to_owned(),
             log_json: read.choice("GASTOWN_LOG_FORMAT", "json", &["json", "text"])? == "json",
+            wants_agent_user: read.text("GASTOWN_AGENT_USER").is_some(),
             unknown: vars.keys().filter(|name| !NAMES.contains(&name.as_str())).cloned().collect(),
         })
     }

@@ -109,6 +109,10 @@ pub const OUTCOMES_PER_CALL: usize = 100;
 pub const ENDED_KEEP: usize = 1_000;
 /// Without the Worker for this long, idle sessions end: deploys are shorter.
 pub const UNREACHABLE_MAX: Duration = Duration::from_secs(15 * 60);
+/// A turn may finish before the mayor's model is changed.
+pub const SWAP_WAIT: Duration = Duration::from_secs(60);
+/// Without the Worker for this long, every session is saved and ended.
+pub const UNREACHABLE_END: Duration = Duration::from_secs(60 * 60);
 /// After the end of a session its capability is answered with `stale_assignment` this long.
 pub const CAPABILITY_GRACE: Duration = Duration::from_secs(600);
 /// Credentials are asked for again after this.

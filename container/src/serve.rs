@@ -29,6 +29,9 @@ pub(crate) fn main() -> ExitCode {
     for name in &config.unknown {
         tracing::warn!("{name} means nothing to this program");
     }
+    if config.wants_agent_user {
+        tracing::warn!("agents run as the runtime's own user; GASTOWN_AGENT_USER has no effect");
+    }
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     // Neither is vital: without them orphans go to process 1, and the environment is readable by the same user.
     for (what, done) in [

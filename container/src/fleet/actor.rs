@@ -16,9 +16,10 @@ use tokio::time::Instant;
 
 use super::boot::{self, Booted};
 use super::delivery::{self, Repeats};
+use super::inbox::MessageMemory;
 use super::machine::{Activity, Cause, Input, Machine, Order, State};
 use super::session::{Paths, Session, Signal};
-use super::{stop, tree};
+use super::{process, stop, tree};
 use crate::broker::capability::{Capabilities, Grant};
 use crate::clock;
 use crate::kilo::client::Client;
@@ -100,15 +101,12 @@ pub struct PendingActor {
     signals: UnboundedReceiver<Signal>,
 }
 
-/// Runs a session from its acceptance to its end. `after` is awaited first: the older session of the same agent ends
-/// before a new one starts.
-pub async fn run(town: Arc<Town>, session: Arc<Session>, pending: PendingActor, after: Option<Arc<Session>>) {
+/// Runs a session from its acceptance to its end; the older session of the same agent ends first.
+pub async fn run(town: Arc<Town>, session: Arc<Session>, pending: PendingActor, older: Option<Arc<Session>>) {
     let machine = Machine::new(session.order.kind, clock::now());
     town.report(session.reference, FactBody::Phase { phase: Phase::Accepted, detail: None });
-    while let Some(older) = &after
-        && !older.is_ended()
-    {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    if let Some(older) = older {
+        take_over(&session, &older).await;
     }
     let task = tokio::spawn(boot::prepare(town.clone(), session.clone()));
     let mut actor = Actor {
@@ -133,6 +131,28 @@ pub async fn run(town: Arc<Town>, session: Arc<Session>, pending: PendingActor, 
     actor.town.beat.notify_one();
     while !matches!(actor.machine.state(), State::Ended(_)) {
         actor.turn().await;
+    }
+}
+
+/// Ends the older session; a swap lets its turn finish first, and the mayor's messages move over.
+async fn take_over(session: &Session, older: &Session) {
+    let poll = Duration::from_millis(50);
+    let patience = Instant::now() + if session.order.swap { limits::SWAP_WAIT } else { Duration::ZERO };
+    while Instant::now() < patience && !older.is_ended() && older.status().state != State::Ready(Activity::Idle) {
+        tokio::time::sleep(poll).await;
+    }
+    let cause = Cause::new(OutcomeKind::Interrupted, "interrupted", "A newer assignment of the agent began.");
+    older.signal(Signal::Machine(Input::Stop(cause, StopMode::Save)));
+    // The stop sequence has its own limit.
+    while !older.is_ended() {
+        tokio::time::sleep(poll).await;
+    }
+    if session.order.kind == Kind::Mayor {
+        let left = older.inbox.lock().unwrap_or_else(PoisonError::into_inner).take_all();
+        let mut inbox = session.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        for message in left {
+            inbox.add(message, &MessageMemory::default());
+        }
     }
 }
 
@@ -194,16 +214,31 @@ impl Actor {
         }
         if due(Some(self.sample_at)) {
             self.sample_at = now + limits::SAMPLE;
-            self.sample();
+            self.sample().await;
         }
     }
 
-    fn sample(&self) {
-        let pid = self.kilo.as_ref().map(|kilo| kilo.pid).or(self.session.status().pid);
-        if let Some(pid) = pid {
-            let processes = tree::session_processes(pid, self.session.reference.assignment_id);
-            self.session.status().rss_bytes = processes.iter().map(|process| process.rss_bytes).sum();
+    /// Looks at memory; over the limit the largest child goes first, then the session (container.md 6.7).
+    async fn sample(&mut self) {
+        let Some(kilo) = self.kilo.as_ref().map(|kilo| kilo.pid) else { return };
+        let processes = tree::session_processes(kilo, self.session.reference.assignment_id);
+        let used: u64 = processes.iter().map(|process| process.rss_bytes).sum();
+        self.session.status().rss_bytes = used;
+        let config = &self.town.runtime.config;
+        let total = config.memory_limit.unwrap_or_else(tree::memory_limit);
+        let limit = (config.session_memory * SESSION_MEMORY_FACTOR).min(total / 100 * SESSION_MEMORY_PERCENT);
+        if limit == 0 || used <= limit || !matches!(self.machine.state(), State::Ready(_)) {
+            return;
         }
+        let child = processes.iter().filter(|process| process.pid != kilo).max_by_key(|process| process.rss_bytes);
+        if let Some(child) = child.filter(|child| child.rss_bytes > used / 2) {
+            tracing::warn!(assignment.id = %self.session.reference.assignment_id, "a tool used too much memory");
+            return process::signal_process(child.pid, nix::sys::signal::Signal::SIGKILL);
+        }
+        let message = format!("used {} MB of {} MB", used >> 20, limit >> 20);
+        self.kill();
+        self.kilo = None;
+        self.feed(Input::Died { message, is_final: true }).await;
     }
 
     pub(super) async fn feed(&mut self, input: Input) {
@@ -253,10 +288,10 @@ impl Actor {
             Order::CancelPreparation => self.cancel_task(),
             Order::Restart => self.restart(),
             Order::SayInterrupted => self.say_interrupted().await,
-            Order::SayWrapUp => {
-                let text = "Your budget or your time is nearly used up. Commit and push what is good, write a checkpoint, \
-                            and call gt_done if the task is complete.";
-                self.say("wrap_up", text).await;
+            Order::SayWrapUp(why) => {
+                let what = "Commit and push what is good, write a checkpoint, and call your finishing tool if the task \
+                            is complete.";
+                self.say("wrap_up", &format!("{why} {what}")).await;
             }
             Order::ContinueAfter(wait) => self.continue_at = Some(Instant::now() + wait),
             Order::Compact => self.compact().await,
@@ -532,10 +567,13 @@ impl Actor {
         {
             tracing::warn!(error = %error, "a session's folder could not be removed");
         }
-        self.session.inbox.lock().unwrap_or_else(PoisonError::into_inner).take_all();
     }
 }
 
+/// A session may need this many times what is expected of one.
+const SESSION_MEMORY_FACTOR: u64 = 4;
+/// And this share of all memory.
+const SESSION_MEMORY_PERCENT: u64 = 60;
 const HEALTH_PROBES: u32 = 3;
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 

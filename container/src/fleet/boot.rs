@@ -117,8 +117,29 @@ fn make_folders(session: &Session) -> Result<(), StartFailure> {
         .chain([&session.paths.data_dir, &kilo.join("node_modules")])
         .try_for_each(std::fs::create_dir_all)
         .and_then(|()| std::fs::write(dir.join("role.md"), &session.order.prompt.system))
-        .and_then(|()| std::fs::write(dir.join("gitconfig"), ""));
+        .and_then(|()| std::fs::write(dir.join("gitconfig"), ""))
+        .and_then(|()| write_hook(session));
     made.map_err(|error| failure(StartFailureCode::DiskFull, &format!("{}: {error}", dir.display())))
+}
+
+/// The one hook of ours: names the agent as co-author when the town has an author of its own.
+fn write_hook(session: &Session) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let hooks = session.paths.dir.join("hooks");
+    std::fs::create_dir_all(&hooks)?;
+    if session.order.author.is_none() || !session.order.coauthor {
+        return Ok(());
+    }
+    let slug = gastown_core::text::slug(&session.order.agent.name);
+    // The slug is letters, digits and dashes only, so nothing of the name reaches the shell unquoted.
+    let trailer = format!("Co-authored-by: {slug} (Gas Town) <{slug}@agents.gastown.invalid>");
+    let script = format!(
+        "#!/bin/sh\nexec git interpret-trailers --in-place --if-exists addIfDifferent --trailer '{trailer}' \"$1\"\n"
+    );
+    let mut options = std::fs::OpenOptions::new();
+    let mut file =
+        options.create(true).truncate(true).write(true).mode(0o755).open(hooks.join("prepare-commit-msg"))?;
+    std::io::Write::write_all(&mut file, script.as_bytes())
 }
 
 /// Both credentials are needed soon; a missing one ends the start here, with its name.
@@ -286,6 +307,8 @@ async fn boot_once(
         ready = ready => ready?,
         _ = async { exit.wait_for(Option::is_some).await.is_err() } => return Err(exited_early(&server)),
     };
+    // The plugin may ask for it before the actor has looked at this.
+    session.status().session_id = Some(session_id.clone());
     watch_exit(session.clone(), &server, generation);
     guard.keep();
     tracing::info!(

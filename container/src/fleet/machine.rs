@@ -125,8 +125,8 @@ pub enum Input {
     },
     /// The Worker took `done` or a verdict.
     ResultAccepted,
-    /// The session is to finish by itself.
-    WrapUp,
+    /// The session is to finish by itself; why, in words for the agent.
+    WrapUp(String),
     /// The session is to end.
     Stop(Cause, StopMode),
     /// The stop sequence ended.
@@ -152,8 +152,8 @@ pub enum Order {
     Restart,
     /// Tell the agent that it was cut off.
     SayInterrupted,
-    /// Tell the agent to finish.
-    SayWrapUp,
+    /// Tell the agent to finish, and why.
+    SayWrapUp(String),
     /// Ask the model again after this time.
     ContinueAfter(Duration),
     /// Shorten the conversation, then go on.
@@ -261,7 +261,7 @@ impl Machine {
             | Input::Error { .. }
             | Input::TooLong
             | Input::ResultAccepted
-            | Input::WrapUp
+            | Input::WrapUp(_)
             | Input::StopDone
             | Input::StopTooSlow => Vec::new(),
         }
@@ -290,10 +290,10 @@ impl Machine {
                 let cause = Cause::new(OutcomeKind::Completed, "completed", "The result was accepted.");
                 self.stop(cause, StopMode::Discard, limits::RESULT_GRACE, now)
             }
-            Input::WrapUp if self.wrapped_up => Vec::new(),
-            Input::WrapUp => {
+            Input::WrapUp(_) if self.wrapped_up => Vec::new(),
+            Input::WrapUp(why) => {
                 self.wrapped_up = true;
-                vec![Order::SayWrapUp]
+                vec![Order::SayWrapUp(why)]
             }
             Input::Stop(cause, mode) => self.stop(cause, mode, Duration::ZERO, now),
             Input::StepReached(_) | Input::StartFailed(_) | Input::Running | Input::StopDone | Input::StopTooSlow => {
@@ -330,7 +330,7 @@ impl Machine {
             | Input::Activity(_)
             | Input::Error { .. }
             | Input::TooLong
-            | Input::WrapUp
+            | Input::WrapUp(_)
             | Input::StopDone
             | Input::StopTooSlow => Vec::new(),
         }
@@ -356,7 +356,7 @@ impl Machine {
             | Input::Error { .. }
             | Input::TooLong
             | Input::Died { .. }
-            | Input::WrapUp => {
+            | Input::WrapUp(_) => {
                 debug_assert_eq!(self.state, State::Stopping(cause, mode));
                 Vec::new()
             }

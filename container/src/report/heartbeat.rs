@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::outbox::chain;
 use crate::broker::api::renew_token;
 use crate::clock;
-use crate::fleet::machine::{Cause, Input};
+use crate::fleet::machine::{Activity, Cause, Input, State};
 use crate::fleet::session::Signal;
 use crate::limits;
 use crate::town::{Town, TownState};
@@ -20,17 +20,24 @@ use crate::town::{Town, TownState};
 pub async fn run(town: Arc<Town>, interval: Duration) {
     let mut seq = 0;
     let mut answered_nonce: Option<String> = None;
+    let mut reached = Instant::now();
     let mut state = town.state.subscribe();
     loop {
         let sent = Instant::now();
         seq += 1;
         match beat(&town, seq).await {
-            Ok(reply) => obey(&town, reply, &mut answered_nonce).await,
+            Ok(reply) => {
+                reached = Instant::now();
+                obey(&town, reply, &mut answered_nonce).await;
+            }
             Err(error) if error.code() == Some("instance_superseded") => {
                 town.supersede();
                 return;
             }
-            Err(error) => tracing::warn!(town.id = %town.id, error = %chain(&error), "a heartbeat was not answered"),
+            Err(error) => {
+                tracing::warn!(town.id = %town.id, error = %chain(&error), "a heartbeat was not answered");
+                end_unreachable(&town, reached.elapsed());
+            }
         }
         let regular = tokio::time::sleep(interval);
         tokio::select! {
@@ -39,6 +46,20 @@ pub async fn run(town: Arc<Town>, interval: Duration) {
                 tokio::time::sleep(limits::HEARTBEAT_EARLY_MIN.min(interval).saturating_sub(sent.elapsed())).await;
             }
             () = detached(&mut state) => return,
+        }
+    }
+}
+
+/// Sessions go on without the Worker for a while; then idle ones end, at last all.
+fn end_unreachable(town: &Town, silence: Duration) {
+    if silence < limits::UNREACHABLE_MAX {
+        return;
+    }
+    for session in town.live_sessions() {
+        let is_idle = session.status().state == State::Ready(Activity::Idle);
+        if is_idle || silence > limits::UNREACHABLE_END {
+            let cause = Cause::new(OutcomeKind::Completed, "unreachable", "The Worker could not be reached for long.");
+            session.signal(Signal::Machine(Input::Stop(cause, StopMode::Save)));
         }
     }
 }
@@ -84,7 +105,7 @@ async fn obey(town: &Arc<Town>, reply: HeartbeatReply, answered_nonce: &mut Opti
     town.stop_refs(&reply.stop);
     for reference in &reply.wrap_up {
         if let Some(session) = town.session(reference.assignment_id).filter(|s| s.reference == *reference) {
-            session.signal(Signal::Machine(Input::WrapUp));
+            session.signal(Signal::Machine(Input::WrapUp("The budget of this work is reached.".to_owned())));
         }
     }
     for reference in reply.expiring {

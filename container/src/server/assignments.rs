@@ -10,8 +10,7 @@ use axum::response::IntoResponse as _;
 use gastown_core::id::AssignmentId;
 use gastown_core::wire::code::Code;
 use gastown_core::wire::control::{
-    ControlCode, Kind, PROTOCOL, PushMessages, PushedMessage, PushedMessages, StartOrder, StopMode, StopOrder,
-    WrapUpOrder,
+    ControlCode, Kind, PROTOCOL, PushMessages, PushedMessage, PushedMessages, StartOrder, StopOrder, WrapUpOrder,
 };
 use gastown_core::wire::report::OutcomeKind;
 use serde::Deserialize;
@@ -73,20 +72,12 @@ pub async fn start(State(runtime): State<Arc<Runtime>>, Path(town): TownPath, Bo
     match added {
         Ok(session) => {
             if let Some((pending, older)) = begun {
-                interrupt(older.as_ref());
                 tokio::spawn(actor::run(town, session.clone(), pending, older));
             }
             reply(StatusCode::ACCEPTED, session.view())
         }
         Err(Decision::Known(session)) => reply(StatusCode::OK, session.view()),
         Err(Decision::Refused(error)) => Err(error),
-    }
-}
-
-fn interrupt(older: Option<&Arc<Session>>) {
-    if let Some(older) = older {
-        let cause = Cause::new(OutcomeKind::Interrupted, "interrupted", "A newer assignment of the agent began.");
-        older.signal(Signal::Machine(Input::Stop(cause, StopMode::Save)));
     }
 }
 
@@ -231,7 +222,7 @@ pub async fn wrap_up(
     if session.is_ended() {
         return reply(StatusCode::OK, session.view());
     }
-    session.signal(Signal::Machine(Input::WrapUp));
+    session.signal(Signal::Machine(Input::WrapUp(order.reason.message)));
     reply(StatusCode::ACCEPTED, session.view())
 }
 

@@ -75,7 +75,7 @@ async fn drain_town(town: &Arc<Town>, by: Instant) {
     let patience = Instant::now() + left.mul_f64(PATIENCE_SHARE);
     let saving = Instant::now() + left.mul_f64(SAVING_SHARE);
     for session in town.live_sessions() {
-        session.signal(Signal::Machine(Input::WrapUp));
+        session.signal(Signal::Machine(Input::WrapUp("The runtime is about to restart.".to_owned())));
     }
     while Instant::now() < patience && !town.live_sessions().is_empty() {
         for session in town.live_sessions() {

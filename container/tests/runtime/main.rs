@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it expects")]
 
+mod broker;
 mod control;
 mod jobs;
+mod mayor;
+mod recovery;
 mod sessions;
 mod support;

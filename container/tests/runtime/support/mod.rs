@@ -59,7 +59,10 @@ impl Runtime {
     pub(crate) async fn start(dir: PathBuf, more: &[(&str, String)]) -> Self {
         let plugin = dir.join("plugin").join("gastown.js");
         std::fs::create_dir_all(plugin.parent().unwrap()).unwrap();
-        std::fs::write(&plugin, PLUGIN).unwrap();
+        match std::env::var_os("GASTOWN_PLUGIN") {
+            Some(shipped) => drop(std::fs::copy(shipped, &plugin).unwrap()),
+            None => std::fs::write(&plugin, PLUGIN).unwrap(),
+        }
         let kilo = kilo().unwrap_or_else(|| dir.join("no-kilo"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_gastown-container"));
         command
@@ -263,7 +266,7 @@ pub(crate) fn processes_of(assignment: &str) -> Vec<i32> {
     .collect()
 }
 
-/// Stands in for the shipped plugin: one HTTP call per tool.
+/// Stands in for the shipped plugin, unless GASTOWN_PLUGIN names that: one HTTP call per tool.
 const PLUGIN: &str = r#"
 const env = process.env
 const rig = env.GASTOWN_RIG_ID ?? `mayor-${env.GASTOWN_TOWN_ID}`
