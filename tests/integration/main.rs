@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod checks;
 mod migrations;
+mod random;
 mod statements;
 mod support;
 mod tidy;
+mod town;

@@ -45,7 +45,7 @@ impl TestSql {
 impl Sql for TestSql {
     fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError> {
         let fail = |error: rusqlite::Error| SqlError::new(sql, error);
-        let mut statement = self.connection.prepare(sql).map_err(fail)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
         let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
         let mut rows = statement.query(rusqlite::params_from_iter(params.iter().map(Bound))).map_err(fail)?;
         let mut out = Vec::new();
@@ -58,7 +58,7 @@ impl Sql for TestSql {
 
     fn run(&self, sql: &str, params: &[Value]) -> Result<(), SqlError> {
         let fail = |error: rusqlite::Error| SqlError::new(sql, error);
-        let mut statement = self.connection.prepare(sql).map_err(fail)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params.iter().map(Bound))).map_err(fail)?;
         while rows.next().map_err(fail)?.is_some() {}
         Ok(())

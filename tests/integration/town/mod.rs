@@ -1,0 +1,4 @@
+//! The town's store on real SQLite.
+
+mod model;
+mod rows;
