@@ -1,3 +1,13 @@
 //! The Worker.
+pub mod ambient;
+pub mod call;
+pub mod catalogue;
+pub mod env;
+pub mod error;
+pub mod log;
+pub mod requests;
+pub mod rig;
 pub mod sql;
+pub mod token;
 pub mod town;
+pub mod town_container;

@@ -4,12 +4,16 @@ CREATE TABLE container (
   only_row integer primary key check (only_row = 1),
   town_id text not null,
   owner_id text not null,
+  is_needed integer not null default 0 check (is_needed in (0, 1)),
   state text not null check (state in ('stopped', 'starting', 'running', 'unhealthy', 'draining')),
   instance_id text,
   generation integer not null,
   protocol integer not null,
   version text,
   capabilities text not null default '[]',
+  memory text not null default '{}',
+  sessions integer not null default 0,
+  sessions_max integer not null default 0,
   started_at integer,
   last_ok_at integer,
   failures integer not null,
@@ -18,7 +22,8 @@ CREATE TABLE container (
   restarts integer not null,
   exhausted_told integer not null default 0 check (exhausted_told in (0, 1)),
   last_stop_at integer,
-  config_version integer not null
+  config_version integer not null,
+  error text
 ) strict;
 
 CREATE TABLE snapshots (

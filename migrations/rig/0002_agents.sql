@@ -1,7 +1,7 @@
 -- The named workers of this rig.
 create table agents (
   agent_id text primary key,
-  role text not null check (role in ('polecat', 'refinery')),
+  role text not null check (role in ('polecat', 'refinery', 'mayor')),
   name text not null,
   name_key text not null unique,
   identity text not null unique,
@@ -26,6 +26,7 @@ create table assignments (
   phase text not null check (phase in ('queued', 'starting', 'running', 'finishing', 'ended')),
   step text check (step in ('accepted', 'cloning', 'worktree', 'booting')),
   slot text not null check (slot in ('none', 'asked', 'granted')),
+  is_probe integer not null default 0 check (is_probe in (0, 1)),
   model text,
   small_model text,
   model_reason text,
@@ -36,6 +37,7 @@ create table assignments (
   instance_id text,
   ordered_at integer,
   order_due integer,
+  refusal text,
   lease_until integer,
   probe_until integer,
   last_heartbeat_at integer,
@@ -44,12 +46,15 @@ create table assignments (
   gupp_tier integer not null default 0,
   idle_since integer,
   idle_nudges integer not null default 0,
-  pending text,
-  outcome text,
+  pending text check (pending in ('stopped', 'budget', 'failed')),
+  outcome text check (outcome in (
+    'done', 'approved', 'changes_requested', 'rejected', 'stopped', 'failed', 'start_failed', 'lost', 'evicted', 'budget'
+  )),
   code text,
   message text,
   summary text,
   checkpoint text,
+  saved text,
   tokens_in integer not null default 0,
   tokens_out integer not null default 0,
   cost_micros integer not null default 0,

@@ -7,7 +7,9 @@ create table reviews (
   branch text not null,
   target text not null,
   strategy text not null check (strategy in ('direct', 'pr')),
-  state text not null,
+  state text not null check (state in (
+    'queued', 'reviewing', 'changes_requested', 'reworking', 'approved', 'merging', 'pr_open', 'merged', 'rejected'
+  )),
   sub text,
   head_commit text,
   reviewed_commit text,
@@ -47,7 +49,7 @@ create table rounds (
 create table gate_runs (
   run_id text primary key,
   review_id text not null,
-  commit_id text not null,
+  commit_id text,
   onto text,
   result text not null check (result in ('running', 'green', 'red', 'error')),
   gates text not null,

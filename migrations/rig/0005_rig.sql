@@ -1,20 +1,15 @@
--- The rig itself: its repository, its effective settings, and what the town last said.
+-- The rig itself: its repository, its effective settings (absent until the town has sent them) with their version, and
+-- what the town last said: paused, draining, breaker, budget, the runtime's instance.
 create table rig (
   rig_id text primary key,
   town_id text not null,
-  name text not null,
   tag text not null,
   git_url text not null,
   default_branch text not null,
-  target_branch text,
+  target_branch text not null,
   state text not null check (state in ('active', 'paused', 'deleting')),
-  config text not null,
-  models text not null,
-  config_version integer not null,
+  settings text,
   wanted_version integer not null,
-  secrets_version integer not null,
-  drain_epoch integer,
-  instance_id text,
   town_state text not null,
   breaker text not null,
   next_epoch integer not null

@@ -26,3 +26,9 @@ create table inbox (
   stream text not null,
   last_seq integer not null
 ) strict, without rowid;
+
+-- The next number of each outbox; rows of the outbox go when they are acknowledged, numbers never come back.
+create table outbox_next (
+  receiver text primary key,
+  next_seq integer not null
+) strict, without rowid;

@@ -2,7 +2,7 @@
 
 CREATE TABLE agents (
   agent_id text primary key,
-  role text not null check (role in ('polecat', 'refinery')),
+  role text not null check (role in ('polecat', 'refinery', 'mayor')),
   name text not null,
   name_key text not null unique,
   identity text not null unique,
@@ -26,6 +26,7 @@ CREATE TABLE assignments (
   phase text not null check (phase in ('queued', 'starting', 'running', 'finishing', 'ended')),
   step text check (step in ('accepted', 'cloning', 'worktree', 'booting')),
   slot text not null check (slot in ('none', 'asked', 'granted')),
+  is_probe integer not null default 0 check (is_probe in (0, 1)),
   model text,
   small_model text,
   model_reason text,
@@ -36,6 +37,7 @@ CREATE TABLE assignments (
   instance_id text,
   ordered_at integer,
   order_due integer,
+  refusal text,
   lease_until integer,
   probe_until integer,
   last_heartbeat_at integer,
@@ -44,12 +46,15 @@ CREATE TABLE assignments (
   gupp_tier integer not null default 0,
   idle_since integer,
   idle_nudges integer not null default 0,
-  pending text,
-  outcome text,
+  pending text check (pending in ('stopped', 'budget', 'failed')),
+  outcome text check (outcome in (
+    'done', 'approved', 'changes_requested', 'rejected', 'stopped', 'failed', 'start_failed', 'lost', 'evicted', 'budget'
+  )),
   code text,
   message text,
   summary text,
   checkpoint text,
+  saved text,
   tokens_in integer not null default 0,
   tokens_out integer not null default 0,
   cost_micros integer not null default 0,
@@ -162,7 +167,7 @@ CREATE INDEX events_by_bead on events (bead_id, seq);
 CREATE TABLE gate_runs (
   run_id text primary key,
   review_id text not null,
-  commit_id text not null,
+  commit_id text,
   onto text,
   result text not null check (result in ('running', 'green', 'red', 'error')),
   gates text not null,
@@ -252,6 +257,11 @@ CREATE TABLE outbox (
   primary key (receiver, seq)
 ) strict, without rowid;
 
+CREATE TABLE outbox_next (
+  receiver text primary key,
+  next_seq integer not null
+) strict, without rowid;
+
 CREATE TABLE pr_watches (
   review_id text primary key,
   url text not null,
@@ -294,7 +304,9 @@ CREATE TABLE reviews (
   branch text not null,
   target text not null,
   strategy text not null check (strategy in ('direct', 'pr')),
-  state text not null,
+  state text not null check (state in (
+    'queued', 'reviewing', 'changes_requested', 'reworking', 'approved', 'merging', 'pr_open', 'merged', 'rejected'
+  )),
   sub text,
   head_commit text,
   reviewed_commit text,
@@ -320,19 +332,13 @@ CREATE UNIQUE INDEX reviews_live_source on reviews (source_id) where ended_at is
 CREATE TABLE rig (
   rig_id text primary key,
   town_id text not null,
-  name text not null,
   tag text not null,
   git_url text not null,
   default_branch text not null,
-  target_branch text,
+  target_branch text not null,
   state text not null check (state in ('active', 'paused', 'deleting')),
-  config text not null,
-  models text not null,
-  config_version integer not null,
+  settings text,
   wanted_version integer not null,
-  secrets_version integer not null,
-  drain_epoch integer,
-  instance_id text,
   town_state text not null,
   breaker text not null,
   next_epoch integer not null

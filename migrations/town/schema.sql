@@ -197,6 +197,15 @@ CREATE INDEX mayor_inbox_by_age on mayor_inbox (created_at);
 
 CREATE INDEX mayor_inbox_undelivered on mayor_inbox (created_at) where state in ('queued', 'sent');
 
+CREATE TABLE mayor_messages (
+  message_id text primary key,
+  parts text not null,
+  state text not null check (state in ('streaming', 'complete', 'failed')),
+  at integer not null
+) strict;
+
+CREATE INDEX mayor_messages_by_age on mayor_messages (at);
+
 CREATE TABLE metrics (
   start integer not null,
   name text not null,

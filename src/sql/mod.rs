@@ -129,6 +129,25 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// Empties every table but the list of migrations: what remains is a fresh object.
+pub fn clear(sql: &impl Sql) -> Result<(), SqlError> {
+    #[derive(serde::Deserialize)]
+    struct TableRow {
+        name: String,
+    }
+    let tables: Vec<TableRow> = sql.rows(SELECT_TABLES, &[])?;
+    // Names come from our own schema; a table cannot be a parameter of a statement.
+    tables.iter().try_for_each(|table| sql.script(&format!("delete from \"{}\"", table.name)))
+}
+
+const SELECT_TABLES: &str = "
+select name
+from sqlite_master
+where type = 'table'
+  and name <> 'migrations'
+  and name not like 'sqlite_%'
+  and name not like '_cf_%'";
+
 /// A value whose text form is what the column holds: ids and text enums.
 pub fn text(value: impl std::fmt::Display) -> Value {
     Value::Text(value.to_string())

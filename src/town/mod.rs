@@ -1,3 +1,92 @@
-//! The town's object.
+//! The `Town` Durable Object: one per town. Keeps the settings, the registry of rigs, the slots, the mayor with its
+//! inbox and conversation, and the feed with its live fan-out.
+//!
+//! This file is the shell's outline: construction, the table of calls, the alarm. What a call does stands in
+//! `handlers.rs`, how a decision becomes rows in `tick.rs`, what is done afterwards in `effects.rs`, the live stream in
+//! `stream.rs`. Decisions are `gastown_core::town`.
 
+pub mod calls;
+mod conversation;
+mod effects;
+mod handlers;
+mod mayor;
 pub mod store;
+mod stream;
+mod tick;
+pub mod view;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gastown_core::town::State;
+use worker::{Env, Request, Response, durable_object};
+
+use crate::call::{Incoming, respond};
+use crate::error::{Fault, Result};
+use crate::sql::migrate::{TOWN, migrate};
+use crate::sql::workers::DurableSql;
+
+/// The object; everything it has is shared with the effects that outlive a request.
+#[durable_object]
+pub struct Town {
+    inner: Rc<Inner>,
+}
+
+/// What a town object holds in memory.
+struct Inner {
+    state: worker::State,
+    env: Env,
+    sql: DurableSql,
+    /// The state that the plans work on; none until the first call, and after an error.
+    memory: RefCell<Option<State>>,
+    /// Readers of the live stream.
+    readers: RefCell<stream::Readers>,
+    /// Whether the schema is current.
+    is_migrated: Cell<bool>,
+    /// Breaches of invariants that were logged already.
+    breaches: RefCell<std::collections::BTreeSet<String>>,
+}
+
+impl worker::DurableObject for Town {
+    fn new(state: worker::State, env: Env) -> Self {
+        let sql = DurableSql::new(&state);
+        let inner = Inner {
+            state,
+            env,
+            sql,
+            memory: RefCell::default(),
+            readers: RefCell::default(),
+            is_migrated: Cell::new(false),
+            breaches: RefCell::default(),
+        };
+        Self { inner: Rc::new(inner) }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let incoming = match Incoming::read(request).await {
+            Ok(incoming) => incoming,
+            Err(error) => return respond("town", "?", Err(error)),
+        };
+        let result = match self.inner.ensure_schema() {
+            Ok(()) => handlers::answer(&self.inner, &incoming).await,
+            Err(error) => Err(error),
+        };
+        respond("town", &incoming.path, result)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.inner.alarm();
+        Response::empty()
+    }
+}
+
+impl Inner {
+    /// Migrates when the object wakes, before it serves anything.
+    fn ensure_schema(&self) -> Result<()> {
+        if !self.is_migrated.get() {
+            migrate(&self.sql, TOWN).map_err(Fault::from)?;
+            self.is_migrated.set(true);
+        }
+        Ok(())
+    }
+}

@@ -11,7 +11,7 @@ use crate::support::TestSql;
 const PARAMETERS_MAX: usize = 100;
 
 /// Where statements are, and the schema they are for.
-const STORES: [(&str, &[Migration]); 1] = [("src/town/store", migrate::TOWN)];
+const STORES: [(&str, &[Migration]); 2] = [("src/town/store", migrate::TOWN), ("src/rig/store", migrate::RIG)];
 
 /// Statements that read what the rules look at, or one row: they must not read history to find it.
 const NEVER_SCAN: [&str; 4] = ["SELECT_WAITING", "SELECT_OPEN", "SELECT_ONE", "SELECT_AFTER"];
@@ -59,13 +59,27 @@ fn statements(place: &str) -> Vec<(String, String)> {
         let text = std::fs::read_to_string(&file).unwrap();
         for constant in text.split("\nconst ").skip(1) {
             let Some((name, rest)) = constant.split_once(": &str =") else { continue };
-            let statement = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once("\";")).unwrap().0;
+            let statement = match rest.trim_start().strip_prefix("select!(") {
+                Some(end) => format!("{} {}", columns(&text), literals(end.split_once(");").unwrap().0)),
+                None => literals(rest.split_once("\";").map(|(text, _)| format!("{text}\"")).unwrap().as_str()),
+            };
             let verb = statement.split_whitespace().next().unwrap_or_default();
             if ["select", "insert", "update", "delete", "with"].contains(&verb) {
                 let file = file.file_name().unwrap().to_string_lossy();
-                statements.push((format!("{file} {name}"), statement.to_owned()));
+                statements.push((format!("{file} {name}"), statement.clone()));
             }
         }
     }
     statements
+}
+
+/// The columns that a file's `select!` puts before each end of a statement.
+fn columns(text: &str) -> String {
+    let macro_text = text.split_once("macro_rules! select").unwrap().1;
+    literals(macro_text.split_once("concat!(").unwrap().1.split_once("$rest").unwrap().0)
+}
+
+/// The string literals of a piece of source, joined.
+fn literals(source: &str) -> String {
+    source.split('"').skip(1).step_by(2).collect()
 }

@@ -1,0 +1,116 @@
+//! What an agent is told about its work (api.md 4, **PrimeContext**; domain.md 10.3). A repeat gives the same answer.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::agent::{Agent, Assignment};
+use super::bead::Bead;
+use super::mail::Mail;
+use crate::id::BeadId;
+use crate::rig::bead::REWORK;
+use crate::rig::review::{Review, ReviewState, Round};
+use crate::rig::state::State;
+use crate::session::GateResult;
+use crate::time::Timestamp;
+
+/// **PrimeContext**.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct PrimeContext {
+    pub agent: Agent,
+    pub hooked_bead: Option<Bead>,
+    pub undelivered_mail: Vec<Mail>,
+    pub open_beads: Vec<Bead>,
+    pub rework_context: Option<ReworkContext>,
+    pub pr_fixup_context: Option<Value>,
+    pub pr_conflict_context: Option<Value>,
+    pub revision: String,
+    pub assignment: Option<Assignment>,
+    pub review_context: Option<ReviewContext>,
+    pub convoy_context: Option<Value>,
+    pub triage_context: Option<Value>,
+    pub gates: Vec<String>,
+    pub history: Vec<Value>,
+    pub custom_instructions: Option<String>,
+}
+
+/// What a rework answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct ReworkContext {
+    pub feedback: String,
+    pub branch: String,
+    pub target_branch: String,
+    pub files: Vec<String>,
+    pub original_bead_title: String,
+    pub mr_bead_id: BeadId,
+}
+
+/// What a refinery judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct ReviewContext {
+    pub mr_bead_id: BeadId,
+    pub state: ReviewState,
+    pub source_bead: Option<Bead>,
+    pub branch: String,
+    pub target_branch: String,
+    pub commit: Option<String>,
+    pub gates: Vec<GateResult>,
+    pub previous_rounds: Vec<PreviousRound>,
+    pub pr_url: Option<String>,
+}
+
+/// An earlier judgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousRound {
+    /// What was asked for.
+    pub feedback: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The rework of a bead that was made by a review.
+pub fn rework(state: &State, bead: &crate::rig::bead::Bead) -> Option<ReworkContext> {
+    let review = bead.parent_id.and_then(|parent| state.reviews.get(&parent)).filter(|_| bead.has_label(REWORK))?;
+    let round = rounds(state, review.bead_id).last().copied()?;
+    let source = review.source_id.and_then(|id| state.beads.get(&id));
+    Some(ReworkContext {
+        feedback: feedback(round),
+        branch: review.branch.clone(),
+        target_branch: review.target.clone(),
+        files: round.findings.iter().filter_map(|finding| finding.file.clone()).collect(),
+        original_bead_title: source.map(|bead| bead.title.clone()).unwrap_or_default(),
+        mr_bead_id: review.bead_id,
+    })
+}
+
+/// The review that a merge_request bead stands for; `source` shows the reviewed work.
+pub fn review(state: &State, review: &Review, source: Option<Bead>) -> ReviewContext {
+    let run = review.head_commit.as_ref().and_then(|commit| state.gate_run(review.bead_id, commit));
+    ReviewContext {
+        mr_bead_id: review.bead_id,
+        state: review.state,
+        source_bead: source,
+        branch: review.branch.clone(),
+        target_branch: review.target.clone(),
+        commit: review.head_commit.clone(),
+        gates: run.map(|run| run.gates.clone()).unwrap_or_default(),
+        previous_rounds: rounds(state, review.bead_id)
+            .into_iter()
+            .map(|round| PreviousRound { feedback: feedback(round), at: round.at })
+            .collect(),
+        pr_url: None,
+    }
+}
+
+fn rounds(state: &State, review_id: BeadId) -> Vec<&Round> {
+    state.rounds.range((review_id, 0)..=(review_id, u32::MAX)).map(|(_, round)| round).collect()
+}
+
+fn feedback(round: &Round) -> String {
+    let mut lines = vec![round.summary.clone()];
+    lines.extend(round.findings.iter().map(|finding| finding.message.clone()).filter(|m| *m != round.summary));
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n\n")
+}

@@ -1,0 +1,166 @@
+//! Everything a dashboard begins with (api.md 4, **Snapshot**, **TownStatus**, **RuntimeStatus**).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::agent::Agent;
+use super::bead::{Bead, Failure};
+use super::event::Event;
+use super::mayor::MayorStatus;
+use super::town::{Rig, Town};
+use crate::id::InstanceId;
+use crate::time::Timestamp;
+use crate::wire::control::Memory;
+
+/// **Snapshot**.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct Snapshot {
+    pub seq: u64,
+    pub town: Town,
+    pub rigs: Vec<Rig>,
+    pub agents: Vec<Agent>,
+    pub beads: Vec<Bead>,
+    pub convoys: Vec<Value>,
+    pub escalations: Vec<Escalation>,
+    pub merge_queue: MergeQueue,
+    pub mayor: MayorStatus,
+    pub status: TownStatus,
+    pub events: Vec<Event>,
+    pub truncated: bool,
+}
+
+/// **MergeQueue** without activity.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct MergeQueue {
+    pub needs_attention: Vec<Bead>,
+    pub in_flight: Vec<Bead>,
+}
+
+/// **Escalation**.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct Escalation {
+    pub id: String,
+    pub source_rig_id: Option<crate::id::RigId>,
+    pub source_agent_id: Option<crate::id::AgentId>,
+    pub severity: crate::protocol::Severity,
+    pub category: Option<String>,
+    pub message: String,
+    pub acknowledged: u8,
+    pub re_escalation_count: u32,
+    pub created_at: Timestamp,
+    pub acknowledged_at: Option<Timestamp>,
+    pub bead_id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub code: String,
+    pub source_bead_id: Option<crate::id::BeadId>,
+    pub convoy_id: Option<crate::id::ConvoyId>,
+    pub acknowledged_by: Option<String>,
+    pub count: u32,
+    pub version: u64,
+    pub replies: Vec<Value>,
+    pub actions: Vec<String>,
+}
+
+impl Escalation {
+    /// A row of the inbox.
+    pub fn of(row: &crate::town::state::Escalation) -> Self {
+        use crate::town::state::EscalationState;
+        let is_open = row.state == EscalationState::Open;
+        Self {
+            id: row.escalation_id.to_string(),
+            source_rig_id: row.rig_id,
+            source_agent_id: row.agent_id,
+            severity: row.severity,
+            category: Some(row.category.clone()),
+            message: row.message.clone(),
+            acknowledged: u8::from(!is_open),
+            re_escalation_count: 0,
+            created_at: row.created_at,
+            acknowledged_at: row.closed_at,
+            bead_id: row.escalation_id.to_string(),
+            kind: "escalation".to_owned(),
+            title: row.title.clone(),
+            code: row.code.clone(),
+            source_bead_id: row.bead_id,
+            convoy_id: row.convoy_id,
+            acknowledged_by: row.closed_by.clone(),
+            count: row.count,
+            version: row.version,
+            replies: Vec::new(),
+            actions: if is_open { vec!["acknowledge".to_owned()] } else { Vec::new() },
+        }
+    }
+}
+
+/// **TownStatus**: the snapshot frame of api.md 6.4.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
+pub struct TownStatus {
+    pub seq: u64,
+    pub agents: AgentCounts,
+    pub beads: BeadCounts,
+    pub paused: bool,
+    pub draining: bool,
+    pub slots: Slots,
+    pub runtime: Option<RuntimeStatus>,
+    pub needs_attention: u32,
+}
+
+/// Agents by status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
+pub struct AgentCounts {
+    pub working: u32,
+    pub waiting: u32,
+    pub idle: u32,
+    pub stalled: u32,
+    pub dead: u32,
+    pub total: u32,
+}
+
+/// Beads by status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
+pub struct BeadCounts {
+    pub open: u32,
+    pub in_progress: u32,
+    pub in_review: u32,
+    pub failed: u32,
+    pub triage_requests: u32,
+}
+
+/// Session slots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// Granted.
+    pub used: u32,
+    /// In all.
+    pub total: u32,
+}
+
+/// **RuntimeStatus**.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct RuntimeStatus {
+    pub state: String,
+    pub since: Option<Timestamp>,
+    pub instance_id: Option<InstanceId>,
+    pub version: Option<String>,
+    pub protocol: Option<u32>,
+    pub capabilities: Vec<String>,
+    pub memory: Memory,
+    pub sessions: u32,
+    pub sessions_max: u32,
+    pub config_version: u64,
+    #[serde(rename = "restarts_30m")]
+    pub restarts_30m: u32,
+    pub last_heartbeat_at: Option<Timestamp>,
+    pub error: Option<Failure>,
+}

@@ -1,0 +1,255 @@
+//! What agents ask of their rig. Whoever speaks is checked here again, in the same turn as the commit: an assignment may
+//! have ended since the door was passed.
+
+use std::rc::Rc;
+
+use gastown_core::access::Denial;
+use gastown_core::rig::bead::BeadType;
+use gastown_core::rig::command::{Done, Judge};
+use gastown_core::rig::mail;
+use gastown_core::rig::state::State;
+use gastown_core::rig::{Applied, Command};
+use gastown_core::session::SessionKey;
+use gastown_core::wire::api::agent::{Agent, Assignment};
+use gastown_core::wire::api::bead::Bead;
+use gastown_core::wire::api::mail::Mail;
+use gastown_core::wire::api::prime::{self, PrimeContext};
+use gastown_core::wire::code::Code;
+use serde_json::json;
+
+use super::calls::{
+    AcknowledgeMail, AgentDone, AgentJudges, CheckAgent, Judged, LiveSession, Prime, ReadMail, SetCheckpoint,
+    SetStatus, Speaker, TokenSession,
+};
+use super::commit::{View, newest_of};
+use super::{Desk, store};
+use crate::error::{Error, Refusal, Result};
+use crate::requests::digest;
+
+/// Whether a token's session is live.
+pub(super) async fn check(desk: &Rc<Desk>, call: CheckAgent) -> Result<LiveSession> {
+    let speaker = Speaker { town_id: call.town_id, agent_id: call.agent_id, session: call.session };
+    match desk.read(|state| live(state, &speaker)) {
+        // A repeated `done` gets its first answer, so its session may pass the door; the command decides.
+        Err(Error::Refusal(refusal)) if refusal.code == Code::StaleAssignment => {
+            ended(desk, &speaker).ok_or_else(|| (*refusal).into())
+        }
+        other => other,
+    }
+}
+
+/// What the agent is told about its work. Mail that is shown is delivered, unless the agent only peeks.
+pub(super) async fn prime(desk: &Rc<Desk>, call: Prime) -> Result<PrimeContext> {
+    let (context, session) = desk.read(|state| {
+        let live = live(state, &call.speaker)?;
+        Ok((context(desk, state, &live)?, live.session))
+    })?;
+    if !call.peek && !context.undelivered_mail.is_empty() {
+        let mail_ids = context.undelivered_mail.iter().map(|mail| mail.id).collect();
+        let command = Command::AcknowledgeMail { session, mail_ids };
+        let committed = desk.handle(command, |_, _| Ok(()))?;
+        desk.act(committed.effects).await;
+    }
+    Ok(context)
+}
+
+/// The work is done. A refinery that says its verdict this way judges.
+pub(super) async fn done(desk: &Rc<Desk>, call: AgentDone) -> Result<()> {
+    let session = session_of(desk, &call.speaker)?;
+    let done = call.done;
+    let command = match done.verdict {
+        Some(verdict) => Command::Judge(Judge {
+            session,
+            verdict,
+            feedback: done.summary.clone(),
+            summary: done.summary,
+            files: done.files,
+            commit: done.commit,
+        }),
+        None => Command::Done(Done {
+            session,
+            branch: done.branch,
+            commit: done.commit,
+            summary: done.summary,
+            files: done.files,
+        }),
+    };
+    let committed = desk.handle(command, |_, _| Ok(()))?;
+    desk.act(committed.effects).await;
+    Ok(())
+}
+
+/// A refinery's verdict.
+pub(super) async fn judge(desk: &Rc<Desk>, call: AgentJudges) -> Result<Judged> {
+    let session = session_of(desk, &call.speaker)?;
+    let Some(verdict) = call.judge.verdict else {
+        return Err(Refusal::new(Code::VerdictRequired, "Say approve, request_changes or reject").into());
+    };
+    let command = Command::Judge(Judge {
+        session,
+        verdict,
+        summary: call.judge.summary,
+        feedback: call.judge.feedback,
+        files: call.judge.files,
+        commit: call.judge.commit,
+    });
+    let committed = desk.handle(command, |view, applied| match applied {
+        Applied::Judged(review_id) => {
+            let review = view.state.reviews.get(&review_id);
+            Ok(Judged {
+                verdict,
+                review_state: review.map(|review| review.state.to_string()).unwrap_or_default(),
+                rework_bead_id: review.and_then(|review| review.child_id),
+            })
+        }
+        other @ (Applied::Bead(_) | Applied::Done(_) | Applied::Written | Applied::Mail(_) | Applied::Delivered(_)) => {
+            Err(crate::error::Fault::new("read a verdict's effect", format_args!("{other:?}")).into())
+        }
+    })?;
+    desk.act(committed.effects).await;
+    Ok(committed.value)
+}
+
+/// What the agent says it is doing.
+pub(super) async fn set_status(desk: &Rc<Desk>, call: SetStatus) -> Result<()> {
+    let session = session_of(desk, &call.speaker)?;
+    let committed = desk.handle(Command::SetStatus { session, message: call.message }, |_, _| Ok(()))?;
+    desk.act(committed.effects).await;
+    Ok(())
+}
+
+/// What the agent leaves for its next session.
+pub(super) async fn set_checkpoint(desk: &Rc<Desk>, call: SetCheckpoint) -> Result<()> {
+    let session = session_of(desk, &call.speaker)?;
+    let committed = desk.handle(Command::SetCheckpoint { session, data: call.data }, |_, _| Ok(()))?;
+    desk.act(committed.effects).await;
+    Ok(())
+}
+
+/// The agent's mail, oldest first; delivered unless it only peeks.
+pub(super) async fn read_mail(desk: &Rc<Desk>, call: ReadMail) -> Result<Vec<Mail>> {
+    let (mails, session) = desk.read(|state| {
+        let live = live(state, &call.speaker)?;
+        Ok((undelivered(state, &live), live.session))
+    })?;
+    if !call.peek && !mails.is_empty() {
+        let mail_ids = mails.iter().map(|mail| mail.id).collect();
+        let command = Command::AcknowledgeMail { session, mail_ids };
+        let committed = desk.handle(command, |_, _| Ok(()))?;
+        desk.act(committed.effects).await;
+    }
+    Ok(mails)
+}
+
+/// The agent has read these.
+pub(super) async fn acknowledge_mail(desk: &Rc<Desk>, call: AcknowledgeMail) -> Result<usize> {
+    let session = session_of(desk, &call.speaker)?;
+    let command = Command::AcknowledgeMail { session, mail_ids: call.mail_ids };
+    let committed = desk.handle(command, |_, applied| match applied {
+        Applied::Delivered(count) => Ok(count),
+        Applied::Bead(_) | Applied::Done(_) | Applied::Judged(_) | Applied::Written | Applied::Mail(_) => Ok(0),
+    })?;
+    desk.act(committed.effects).await;
+    Ok(committed.value)
+}
+
+/// The live session that somebody speaks for.
+fn live(state: &State, speaker: &Speaker) -> Result<LiveSession> {
+    if state.rig.town_id != speaker.town_id {
+        return Err(Refusal::not_found("rig").into());
+    }
+    let current = state.assignment_of_agent(speaker.agent_id);
+    let named = match speaker.session {
+        TokenSession::Named(SessionKey { assignment_id, epoch }) => {
+            current.filter(|a| a.assignment_id == assignment_id && a.epoch == epoch)
+        }
+        TokenSession::Short { issued_at } => current.filter(|assignment| assignment.queued_at <= issued_at),
+    };
+    let Some(assignment) = named else {
+        let details = json!({ "current_epoch": current.map(|assignment| assignment.epoch) });
+        let refusal = Refusal::new(Denial::StaleAssignment.into(), "This assignment is over");
+        return Err(refusal.with(details).into());
+    };
+    Ok(LiveSession {
+        agent_id: assignment.agent_id,
+        session: SessionKey { assignment_id: assignment.assignment_id, epoch: assignment.epoch },
+        role: assignment.kind.role(),
+    })
+}
+
+/// A session that ended with a result, for the repeat of the call that ended it.
+fn ended(desk: &Desk, speaker: &Speaker) -> Option<LiveSession> {
+    let TokenSession::Named(session) = speaker.session else { return None };
+    let assignment = store::assignment(&desk.sql, session.assignment_id).ok().flatten()?;
+    let is_same = assignment.agent_id == speaker.agent_id && assignment.epoch == session.epoch;
+    let has_result = assignment.outcome.is_some_and(|outcome| outcome.is_result());
+    (is_same && has_result).then_some(LiveSession {
+        agent_id: assignment.agent_id,
+        session,
+        role: assignment.kind.role(),
+    })
+}
+
+/// The session of a call that may be the repeat of the one that ended it: the command decides.
+fn session_of(desk: &Desk, speaker: &Speaker) -> Result<SessionKey> {
+    match speaker.session {
+        TokenSession::Named(session) => desk.is_of(speaker.town_id).map(|()| session),
+        TokenSession::Short { .. } => desk.read(|state| live(state, speaker)).map(|live| live.session),
+    }
+}
+
+fn undelivered(state: &State, live: &LiveSession) -> Vec<Mail> {
+    let mut mails: Vec<&mail::Mail> = state
+        .mail
+        .values()
+        .filter(|mail| mail.delivered_at.is_none() && mail.to_agent == Some(live.agent_id))
+        .collect();
+    mails.sort_by_key(|mail| (mail.created_at, mail.mail_id));
+    mails.into_iter().map(|mail| Mail::of(state, mail)).collect()
+}
+
+fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContext> {
+    let stale = || Error::from(Refusal::new(Code::StaleAssignment, "This assignment is over"));
+    let agent = state.agents.get(&live.agent_id).ok_or_else(stale)?;
+    let assignment = state.assignments.get(&live.session.assignment_id).ok_or_else(stale)?;
+    let view = View { state, sql: &desk.sql };
+    let bead = state.beads.get(&assignment.bead_id);
+    let review = bead.and_then(|bead| state.reviews.get(&bead.bead_id));
+    let source = review.and_then(|review| review.source_id).map(|id| view.bead(id)).transpose()?;
+    let settings = state.rig.settings.as_ref();
+    let mut open: Vec<&gastown_core::rig::bead::Bead> = state
+        .beads
+        .values()
+        .filter(|other| other.kind == BeadType::Issue && Some(other.bead_id) != bead.map(|bead| bead.bead_id))
+        .collect();
+    open.sort_by_key(|bead| (bead.age_at, bead.bead_id));
+    open.truncate(gastown_core::limits::PRIME_BEADS);
+    let mut open_beads = Vec::with_capacity(open.len());
+    for bead in open {
+        open_beads.push(Bead::of(state, bead, &newest_of(&desk.sql, bead.bead_id)?));
+    }
+    let mut context = PrimeContext {
+        agent: Agent::of(state, agent),
+        hooked_bead: bead.map(|bead| view.bead(bead.bead_id)).transpose()?,
+        undelivered_mail: undelivered(state, live),
+        open_beads,
+        rework_context: bead.and_then(|bead| prime::rework(state, bead)),
+        pr_fixup_context: None,
+        pr_conflict_context: None,
+        revision: String::new(),
+        assignment: Some(Assignment::of(state, assignment)),
+        review_context: review.map(|review| prime::review(state, review, source)),
+        convoy_context: None,
+        triage_context: None,
+        gates: settings.map(|settings| settings.config.gates.clone()).unwrap_or_default(),
+        history: Vec::new(),
+        custom_instructions: settings.and_then(|s| match live.role {
+            gastown_core::session::Role::Refinery => s.config.custom_instructions.refinery.clone(),
+            gastown_core::session::Role::Polecat
+            | gastown_core::session::Role::Triage
+            | gastown_core::session::Role::Mayor => s.config.custom_instructions.polecat.clone(),
+        }),
+    };
+    context.revision = format!("{:032x}", digest(json!(context).to_string().as_bytes()));
+    Ok(context)
+}

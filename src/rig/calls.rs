@@ -1,0 +1,343 @@
+//! What a rig can be asked, by the Worker, by its Town and by its TownContainer. One type per call, with its reply.
+
+use gastown_core::access::AgentSession;
+use gastown_core::id::{AgentId, BeadId, InstanceId, MailId, RigId, TownId};
+use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::rig::review::Verdict;
+use gastown_core::session::{Role, SessionKey};
+use gastown_core::time::Timestamp;
+use gastown_core::wire::api::agent::{Agent, Assignment, Done, JudgeBranch};
+use gastown_core::wire::api::bead::{Bead, NewBead, PatchBead, RetryBead};
+use gastown_core::wire::api::event::Event;
+use gastown_core::wire::api::mail::{Mail, SendMail};
+use gastown_core::wire::api::prime::PrimeContext;
+use gastown_core::wire::api::sling::SlungBead;
+use gastown_core::wire::api::town::RigCounts;
+use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, OutcomeResult, Ref};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::store::Filter;
+use crate::call::Call;
+use crate::requests::{Idempotency, Kept};
+
+macro_rules! calls {
+    ($($(#[$doc:meta])* $path:literal $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } -> $reply:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+
+        impl Call for $name {
+            const PATH: &'static str = $path;
+            type Reply = $reply;
+        }
+    )*};
+}
+
+/// The session that a token stands for, as it crosses to the rig.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenSession {
+    /// This one.
+    Named(SessionKey),
+    /// The agent's live one, if it was created no later than this.
+    Short {
+        /// When the token was made.
+        issued_at: Timestamp,
+    },
+}
+
+impl From<AgentSession> for TokenSession {
+    fn from(session: AgentSession) -> Self {
+        match session {
+            AgentSession::Named { assignment_id, epoch, .. } => Self::Named(SessionKey { assignment_id, epoch }),
+            AgentSession::Short { issued_at } => Self::Short { issued_at },
+        }
+    }
+}
+
+/// The session that a rig knows to be live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSession {
+    /// Whose.
+    pub agent_id: AgentId,
+    /// Which.
+    pub session: SessionKey,
+    /// Role of its kind.
+    pub role: Role,
+}
+
+/// What an agent's call says about itself: its town, and its session as the token or the body names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speaker {
+    /// The town that the rig must belong to.
+    pub town_id: TownId,
+    /// Who.
+    pub agent_id: AgentId,
+    /// For which session.
+    pub session: TokenSession,
+}
+
+/// Everything that a dashboard shows of one rig.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// Live beads and those that ended in the last day, newest first.
+    pub beads: Vec<Bead>,
+    /// Registered agents, oldest first.
+    pub agents: Vec<Agent>,
+    /// Numbers for the rig's card.
+    pub counts: RigCounts,
+    /// Newest rows of the audit log.
+    pub events: Vec<Event>,
+    /// Beads were left out.
+    pub is_truncated: bool,
+}
+
+/// A verdict's effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// What was said.
+    pub verdict: Verdict,
+    /// State of the review.
+    pub review_state: String,
+    /// The work that answers requested changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rework_bead_id: Option<BeadId>,
+}
+
+calls! {
+    /// Forget everything; every later call finds nothing.
+    "/delete" Delete {} -> ();
+    /// Which town this rig belongs to.
+    "/whereabouts" Whereabouts {} -> TownId;
+    /// Numbered messages of the Town; the first contact makes the rig.
+    "/deliver" Deliver {
+        /// Identity.
+        rig_id: RigId,
+        /// Its town.
+        town_id: TownId,
+        /// Unique prefix of the id.
+        tag: String,
+        /// The messages.
+        batch: Batch<TownToRig>,
+    } -> BatchReply<RigToTown>;
+    /// Whether a token's session is live; refused with `stale_assignment` otherwise.
+    "/check_agent" CheckAgent {
+        /// The token's town.
+        town_id: TownId,
+        /// The token's agent.
+        agent_id: AgentId,
+        /// The token's session.
+        session: TokenSession,
+    } -> LiveSession;
+    /// Facts of the runtime about this rig's sessions and jobs.
+    "/runtime_facts" RuntimeFacts {
+        /// Oldest first.
+        facts: Vec<Fact>,
+    } -> Vec<FactResult>;
+    /// The rig's part of a heartbeat.
+    "/runtime_beats" RuntimeBeats {
+        /// Sender.
+        instance_id: InstanceId,
+        /// Live sessions.
+        agents: Vec<AgentBeat>,
+        /// Live jobs.
+        jobs: Vec<JobBeat>,
+    } -> Vec<Ref>;
+    /// Ends of sessions.
+    "/runtime_outcomes" RuntimeOutcomes {
+        /// Oldest first.
+        outcomes: Vec<Outcome>,
+    } -> Vec<OutcomeResult>;
+    /// Sessions that the runtime shall run.
+    "/running" Running {} -> Vec<Ref>;
+    /// Of these sessions, those that are live, with the role of each.
+    "/live_sessions" LiveSessions {
+        /// Asked for.
+        sessions: Vec<Ref>,
+    } -> Vec<(Ref, Role)>;
+    /// Create a bead and give it to a polecat if one is free.
+    "/sling" Sling {
+        /// The town of the path.
+        town_id: TownId,
+        /// The id, when the caller has one already.
+        bead_id: Option<BeadId>,
+        /// What.
+        bead: NewBead,
+        /// Who asks.
+        actor: String,
+        /// Refuse what the same caller slung a moment ago.
+        refuses_repeat: bool,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<SlungBead>;
+    /// A page of beads.
+    "/list_beads" ListBeads {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        filter: Filter,
+    } -> Vec<Bead>;
+    /// One bead.
+    "/show_bead" ShowBead {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+    } -> Bead;
+    /// Change a bead.
+    "/patch_bead" Patch {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// What.
+        patch: PatchBead,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// Let a held bead start.
+    "/start_bead" Start {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// Close a bead by hand.
+    "/close_bead" Close {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// Fail a bead by hand.
+    "/fail_bead" Fail {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// Why.
+        reason: Option<String>,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// Begin a new attempt of a failed bead.
+    "/retry_bead" Retry {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// How.
+        retry: RetryBead,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// A person's verdict.
+    "/judge_review" JudgeReview {
+        /// The town of the path.
+        town_id: TownId,
+        /// The merge_request bead.
+        review_id: BeadId,
+        /// Judgement.
+        verdict: Verdict,
+        /// Words for the author.
+        feedback: Option<String>,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// Assignments of a bead, newest first.
+    "/bead_assignments" BeadAssignments {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+    } -> Vec<Assignment>;
+    /// Registered agents, oldest first.
+    "/list_agents" ListAgents {
+        /// The town of the path.
+        town_id: TownId,
+    } -> Vec<Agent>;
+    /// A page of the audit log, newest first.
+    "/list_events" ListEvents {
+        /// The town of the path.
+        town_id: TownId,
+        /// About this bead.
+        bead_id: Option<BeadId>,
+        /// About this agent.
+        agent_id: Option<AgentId>,
+        /// Since then.
+        since: Option<Timestamp>,
+        /// At most so many …
+        limit: u32,
+        /// … leaving out so many.
+        offset: u32,
+    } -> Vec<Event>;
+    /// Everything that a dashboard shows.
+    "/overview" ShowOverview {
+        /// The town of the path.
+        town_id: TownId,
+    } -> Overview;
+    /// What an agent is told about its work.
+    "/prime" Prime {
+        /// Who.
+        speaker: Speaker,
+        /// Leave the mail undelivered.
+        peek: bool,
+    } -> PrimeContext;
+    /// The work is done.
+    "/done" AgentDone {
+        /// Who.
+        speaker: Speaker,
+        /// What.
+        done: Done,
+    } -> ();
+    /// A refinery's verdict.
+    "/judge" AgentJudges {
+        /// Who.
+        speaker: Speaker,
+        /// What.
+        judge: JudgeBranch,
+    } -> Judged;
+    /// What an agent says it is doing.
+    "/set_status" SetStatus {
+        /// Who.
+        speaker: Speaker,
+        /// One line.
+        message: String,
+    } -> ();
+    /// What an agent leaves for its next session.
+    "/set_checkpoint" SetCheckpoint {
+        /// Who.
+        speaker: Speaker,
+        /// Any JSON.
+        data: Value,
+    } -> ();
+    /// An agent's mail, oldest first.
+    "/read_mail" ReadMail {
+        /// Who.
+        speaker: Speaker,
+        /// Leave it undelivered.
+        peek: bool,
+    } -> Vec<Mail>;
+    /// An agent has read these.
+    "/acknowledge_mail" AcknowledgeMail {
+        /// Who.
+        speaker: Speaker,
+        /// Which.
+        mail_ids: Vec<MailId>,
+    } -> usize;
+    /// Mail to an agent of this rig.
+    "/send_mail" Send {
+        /// The town of the path.
+        town_id: TownId,
+        /// Who writes: an agent's id, a user's, or `mayor`.
+        from: String,
+        /// What.
+        mail: SendMail,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<MailId>;
+}

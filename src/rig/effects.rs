@@ -1,0 +1,132 @@
+//! Performs what a commit ordered, and commits the outcome as a fact. A lost outcome is found again by the next tick.
+//!
+//! Messages to the Town are awaited, because their answer often brings the slot that was asked for, and with it the order
+//! to start; orders to the runtime run in the background, so that no caller waits for it.
+
+use std::rc::Rc;
+
+use gastown_core::id::{AssignmentId, JobId, TownId};
+use gastown_core::prompt::Nonce;
+use gastown_core::protocol::Batch;
+use gastown_core::rig::Effect;
+use gastown_core::rig::event::Event;
+use gastown_core::session::SessionKey;
+use gastown_core::wire::control::{Reason, StopMode};
+use gastown_core::wire::order;
+
+use super::Desk;
+use crate::ambient;
+use crate::call::{Call, ask};
+use crate::env::{Object, stub};
+use crate::error::Result;
+use crate::town::calls::Deliver;
+use crate::town_container::calls::{QuerySession, RunJob, StartSession, StopSession};
+
+/// Rounds of talk with the Town in one go: asking, being granted, reporting back. More is left to the next tick.
+const ROUNDS_MAX: usize = 4;
+
+impl Desk {
+    /// Performs effects until none are left to wait for.
+    pub(super) async fn act(self: &Rc<Self>, effects: Vec<Effect>) {
+        let mut effects = effects;
+        for _ in 0..ROUNDS_MAX {
+            let says_something = effects.contains(&Effect::SendToTown);
+            for effect in effects.into_iter().filter(|effect| *effect != Effect::SendToTown) {
+                self.start(effect);
+            }
+            if !says_something {
+                return;
+            }
+            effects = match self.send_to_town().await {
+                Ok(effects) => effects,
+                Err(error) => return self.note("the town was not reached", &error),
+            };
+        }
+        for effect in effects {
+            self.start(effect);
+        }
+    }
+
+    /// Performs one effect in the background, and what follows from it.
+    fn start(self: &Rc<Self>, effect: Effect) {
+        let desk = Rc::clone(self);
+        self.object.wait_until(async move { desk.perform(effect).await });
+    }
+
+    async fn perform(self: Rc<Self>, effect: Effect) {
+        let outcome = match effect {
+            Effect::StartSession(assignment_id) => self.start_session(assignment_id).await,
+            Effect::StopSession { assignment_id, epoch, code, message } => {
+                self.stop_session(SessionKey { assignment_id, epoch }, code, message).await.map(|()| None)
+            }
+            Effect::QuerySession(assignment_id) => self.query_session(assignment_id).await,
+            Effect::RunJob(job_id) => self.run_job(job_id).await,
+            Effect::SendToTown => return Box::pin(self.act(vec![Effect::SendToTown])).await,
+        };
+        let events = match outcome {
+            Ok(event) => Vec::from_iter(event),
+            Err(error) => return self.note("an order was not answered", &error),
+        };
+        if events.is_empty() {
+            return;
+        }
+        match self.observe(events) {
+            Ok(committed) => Box::pin(self.act(committed.effects)).await,
+            Err(error) => self.note("an answer could not be recorded", &error),
+        }
+    }
+
+    async fn send_to_town(self: &Rc<Self>) -> Result<Vec<Effect>> {
+        let (town_id, call) = self.read(|state| {
+            let batch = Batch { messages: state.outbox.batch(), applied: state.town_applied };
+            Ok((state.rig.town_id, Deliver { rig_id: state.rig.rig_id, batch }))
+        })?;
+        let town = stub(&self.env, Object::Town, &town_id.to_string())?;
+        let reply = ask(&town, &call, &ambient::request_id()).await?;
+        let events = vec![Event::TownAcknowledged(reply.acknowledged), Event::TownSaid(reply.messages)];
+        Ok(self.observe(events)?.effects)
+    }
+
+    async fn start_session(&self, assignment_id: AssignmentId) -> Result<Option<Event>> {
+        let nonce = Nonce::from_u32(u32::from_le_bytes(ambient::random()));
+        let (town_id, order) =
+            self.read(|state| Ok((state.rig.town_id, order::session(state, assignment_id, nonce))))?;
+        let Some(order) = order else { return Ok(None) };
+        let session = SessionKey { assignment_id, epoch: order.assignment.epoch };
+        let answer = self.ask_container(town_id, &StartSession { town_id, order }).await?;
+        Ok(Some(Event::StartAnswered(session, answer)))
+    }
+
+    async fn stop_session(&self, session: SessionKey, code: String, message: String) -> Result<()> {
+        let town_id = self.read(|state| Ok(state.rig.town_id))?;
+        let call = StopSession { town_id, session, mode: StopMode::Save, reason: Reason { code, message } };
+        self.ask_container(town_id, &call).await.map(drop)
+    }
+
+    async fn query_session(&self, assignment_id: AssignmentId) -> Result<Option<Event>> {
+        let (town_id, epoch) = self.read(|state| {
+            Ok((state.rig.town_id, state.assignments.get(&assignment_id).map(|assignment| assignment.epoch)))
+        })?;
+        let Some(epoch) = epoch else { return Ok(None) };
+        let session = SessionKey { assignment_id, epoch };
+        let answer = self.ask_container(town_id, &QuerySession { town_id, session }).await?;
+        // Silence is no answer: the probe runs out.
+        Ok(answer.map(|answer| Event::SessionAnswered(session, answer)))
+    }
+
+    async fn run_job(&self, job_id: JobId) -> Result<Option<Event>> {
+        let (town_id, order) = self.read(|state| Ok((state.rig.town_id, order::job(state, job_id))))?;
+        let Some(order) = order else { return Ok(None) };
+        let answer = self.ask_container(town_id, &RunJob { town_id, order }).await?;
+        // Silence is no answer: the job's lease brings the order again.
+        Ok(answer.map(|answer| Event::JobAnswered(job_id, answer)))
+    }
+
+    async fn ask_container<C: Call>(&self, town_id: TownId, call: &C) -> Result<C::Reply> {
+        ask(&stub(&self.env, Object::TownContainer, &town_id.to_string())?, call, &ambient::request_id()).await
+    }
+
+    fn note(&self, message: &str, error: &crate::error::Error) {
+        crate::log::warn(message, &[("object", &"rig"), ("error", &format_args!("{error:?}"))]);
+    }
+}

@@ -1,0 +1,48 @@
+//! From the rig's refusals to the API's: the code, the sentence, and who the other party is.
+
+use gastown_core::rig::Refusal as Domain;
+use gastown_core::wire::code::Code;
+use gastown_core::wire::envelope::{Issue, IssueCode};
+use serde_json::json;
+
+use crate::error::{Error, Refusal};
+
+/// Words a refusal.
+pub(super) fn api(refusal: Domain) -> Error {
+    let refusal = match refusal {
+        Domain::NoSuchBead(bead_id) => Refusal::not_found("bead").with(json!({ "kind": "bead", "bead_id": bead_id })),
+        Domain::UnknownReference(what) => Refusal::new(Code::UnknownReference, format!("Unknown reference: {what}"))
+            .with(json!({ "reference": what })),
+        Domain::StaleAssignment { current_epoch } => Refusal::new(Code::StaleAssignment, "This assignment is over")
+            .with(json!({ "current_epoch": current_epoch })),
+        Domain::TerminalBead(bead_id, status) => Refusal::new(Code::TerminalBead, format!("The bead is {status}"))
+            .with(json!({ "bead_id": bead_id, "status": status })),
+        Domain::IllegalTransition(why) => Refusal::new(Code::IllegalTransition, why),
+        Domain::NotFailed(bead_id, status) => {
+            Refusal::new(Code::NotFailed, format!("Only a failed bead can be retried; this one is {status}"))
+                .with(json!({ "bead_id": bead_id, "status": status }))
+        }
+        Domain::DependencyCycle(cycle) => {
+            Refusal::new(Code::DependencyCycle, "The dependencies would wait for each other")
+                .with(json!({ "cycle": cycle }))
+        }
+        Domain::VerdictRequired => {
+            Refusal::new(Code::VerdictRequired, "A refinery must say approve, request_changes or reject")
+        }
+        Domain::FeedbackRequired => {
+            let message = "Feedback is required unless the verdict is approve";
+            let issue =
+                Issue { code: IssueCode::Required, path: vec!["feedback".to_owned()], message: message.to_owned() };
+            Refusal { issues: vec![issue], ..Refusal::new(Code::InvalidRequest, message) }
+        }
+        Domain::RoleNotAllowed(role) => {
+            Refusal::new(Code::RoleNotAllowed, format!("The role {role} may not do this")).with(json!({ "role": role }))
+        }
+        Domain::ProbableDuplicate(bead_id) => {
+            Refusal::new(Code::ProbableDuplicate, format!("The same was slung a moment ago as bead {bead_id}"))
+                .with(json!({ "bead_id": bead_id }))
+        }
+        Domain::LimitReached(why) => Refusal::new(Code::LimitReached, why),
+    };
+    refusal.into()
+}

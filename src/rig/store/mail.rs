@@ -1,0 +1,77 @@
+//! Table `mail`.
+
+use gastown_core::id::{AgentId, AssignmentId, BeadId, MailId};
+use gastown_core::rig::mail::{Mail, MailParty};
+use serde::Deserialize;
+
+use crate::sql::row::Ms;
+use crate::sql::{Sql, SqlError, text, text_or_null};
+
+const SELECT_UNDELIVERED: &str = "
+    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
+           delivered_to, expires_at
+    from mail
+    where delivered_at is null";
+const PUT: &str = "
+    insert or replace into mail
+      (mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
+       delivered_to, expires_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+#[derive(Deserialize)]
+struct Row {
+    mail_id: MailId,
+    from_kind: MailParty,
+    from_id: String,
+    to_agent: Option<AgentId>,
+    bead_id: Option<BeadId>,
+    thread_id: MailId,
+    reply_to: Option<MailId>,
+    subject: String,
+    body: String,
+    created_at: Ms,
+    delivered_at: Option<Ms>,
+    delivered_to: Option<AssignmentId>,
+    expires_at: Option<Ms>,
+}
+
+/// Mail that nobody has read.
+pub(super) fn undelivered(sql: &impl Sql) -> Result<Vec<Mail>, SqlError> {
+    let mail = |row: Row| Mail {
+        mail_id: row.mail_id,
+        from_kind: row.from_kind,
+        from_id: row.from_id,
+        to_agent: row.to_agent,
+        bead_id: row.bead_id,
+        thread_id: row.thread_id,
+        reply_to: row.reply_to,
+        subject: row.subject,
+        body: row.body,
+        created_at: row.created_at.0,
+        delivered_at: row.delivered_at.map(|at| at.0),
+        delivered_to: row.delivered_to,
+        expires_at: row.expires_at.map(|at| at.0),
+    };
+    Ok(sql.rows::<Row>(SELECT_UNDELIVERED, &[])?.into_iter().map(mail).collect())
+}
+
+pub(super) fn put(sql: &impl Sql, mail: &Mail) -> Result<(), SqlError> {
+    sql.run(
+        PUT,
+        &[
+            text(mail.mail_id),
+            text(mail.from_kind),
+            (&mail.from_id).into(),
+            text_or_null(mail.to_agent),
+            text_or_null(mail.bead_id),
+            text(mail.thread_id),
+            text_or_null(mail.reply_to),
+            (&mail.subject).into(),
+            (&mail.body).into(),
+            mail.created_at.into(),
+            mail.delivered_at.into(),
+            text_or_null(mail.delivered_to),
+            mail.expires_at.into(),
+        ],
+    )
+}

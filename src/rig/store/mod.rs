@@ -1,0 +1,148 @@
+//! The rig's rows: loads the live ones as one [`State`], writes what a plan says, and answers the API's look-ups of what is
+//! not live. Everything is synchronous; the object wraps a commit in one transaction. Row types stay in here.
+
+mod agents;
+mod assignments;
+pub mod beads;
+mod edges;
+pub mod events;
+mod jobs;
+mod mail;
+mod protocol;
+mod reviews;
+mod rig;
+
+use std::collections::BTreeMap;
+
+use gastown_core::id::{AgentId, AssignmentId, BeadId};
+use gastown_core::rig::assignment::Assignment;
+use gastown_core::rig::bead::Bead;
+use gastown_core::rig::{Reference, State, Write};
+use gastown_core::wire::api::bead::NewestAssignment;
+
+use crate::sql::{Sql, SqlError};
+
+pub use beads::Filter;
+pub use rig::create;
+
+/// All live rows, or nothing when the rig was never created (or was deleted).
+pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
+    let Some(rig) = rig::load(sql)? else { return Ok(None) };
+    let mut state = State::new(rig);
+    state.beads = beads::live(sql)?.into_iter().map(|bead| (bead.bead_id, bead)).collect();
+    state.edges = edges::live(sql)?.into_iter().map(|edge| ((edge.bead_id, edge.blocker_id), edge)).collect();
+    state.agents = agents::all(sql)?.into_iter().map(|agent| (agent.agent_id, agent)).collect();
+    state.assignments = assignments::live(sql)?.into_iter().map(|a| (a.assignment_id, a)).collect();
+    state.reviews = reviews::live(sql)?.into_iter().map(|review| (review.bead_id, review)).collect();
+    state.rounds = reviews::live_rounds(sql)?.into_iter().map(|round| ((round.review_id, round.n), round)).collect();
+    state.gate_runs = reviews::live_gate_runs(sql)?.into_iter().map(|run| (run.run_id, run)).collect();
+    state.jobs = jobs::live(sql)?.into_iter().map(|job| (job.job_id, job)).collect();
+    state.mail = mail::undelivered(sql)?.into_iter().map(|mail| (mail.mail_id, mail)).collect();
+    state.outbox = protocol::outbox(sql)?;
+    state.town_applied = protocol::applied(sql)?;
+    Ok(Some(state))
+}
+
+/// Writes one row of a plan. `rule` is who wants it; the audit log keeps the name.
+pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> {
+    match write {
+        Write::Rig(row) => rig::put(sql, row),
+        Write::Bead(bead) => beads::put(sql, bead),
+        Write::Edge(edge) => edges::put(sql, edge),
+        Write::Agent(agent) => agents::put(sql, agent),
+        Write::RemoveAgent(agent_id) => agents::remove(sql, *agent_id),
+        Write::Assignment(assignment) => assignments::put(sql, assignment),
+        Write::Review(review) => reviews::put(sql, review),
+        Write::Round(round) => reviews::put_round(sql, round),
+        Write::GateRun(run) => reviews::put_gate_run(sql, run),
+        Write::Job(job) => jobs::put(sql, job),
+        Write::Mail(mail) => mail::put(sql, mail),
+        Write::Outbox(row) => protocol::put_outbox(sql, row),
+        Write::Acknowledged(seq) => protocol::acknowledged(sql, *seq),
+        Write::Applied(seq) => protocol::put_applied(sql, *seq),
+        Write::Event(event) => events::append(sql, rule, event),
+    }
+}
+
+/// Brings rows that a command speaks of back into view, when they are not live.
+pub fn recall(sql: &impl Sql, state: &mut State, references: &[Reference]) -> Result<(), SqlError> {
+    for reference in references {
+        match *reference {
+            Reference::Bead(bead_id) if !state.beads.contains_key(&bead_id) => {
+                if let Some(bead) = beads::find(sql, bead_id)? {
+                    state.recall_bead(bead);
+                    for edge in edges::of_bead(sql, bead_id)? {
+                        state.edges.insert((edge.bead_id, edge.blocker_id), edge);
+                    }
+                }
+            }
+            Reference::Assignment(assignment_id) if !state.assignments.contains_key(&assignment_id) => {
+                if let Some(assignment) = assignments::find(sql, assignment_id)? {
+                    state.recall_assignment(assignment);
+                }
+            }
+            Reference::Bead(_) | Reference::Assignment(_) => (),
+        }
+    }
+    Ok(())
+}
+
+/// A bead, live or not.
+pub fn bead(sql: &impl Sql, bead_id: BeadId) -> Result<Option<Bead>, SqlError> {
+    beads::find(sql, bead_id)
+}
+
+/// Assignments of a bead, newest first.
+pub fn assignments_of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<Assignment>, SqlError> {
+    assignments::of_bead(sql, bead_id)
+}
+
+/// Assignments of an agent, newest first.
+pub fn assignments_of_agent(
+    sql: &impl Sql,
+    agent_id: AgentId,
+    limit: u32,
+    offset: u32,
+) -> Result<Vec<Assignment>, SqlError> {
+    assignments::of_agent(sql, agent_id, limit, offset)
+}
+
+/// An assignment, live or not.
+pub fn assignment(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Option<Assignment>, SqlError> {
+    assignments::find(sql, assignment_id)
+}
+
+/// What the newest assignment and review of each of these beads say about it.
+pub fn newest(sql: &impl Sql, bead_ids: &[BeadId]) -> Result<BTreeMap<BeadId, NewestAssignment>, SqlError> {
+    assignments::newest(sql, bead_ids)
+}
+
+/// Empties every table.
+pub fn wipe(sql: &impl Sql) -> Result<(), SqlError> {
+    TABLES.iter().try_for_each(|delete| sql.run(delete, &[]))
+}
+
+/// One statement per table: what a deleted rig leaves behind is nothing.
+const TABLES: &[&str] = &[
+    "delete from rig",
+    "delete from beads",
+    "delete from bead_labels",
+    "delete from dependencies",
+    "delete from agents",
+    "delete from assignments",
+    "delete from reviews",
+    "delete from rounds",
+    "delete from gate_runs",
+    "delete from pr_watches",
+    "delete from jobs",
+    "delete from mail",
+    "delete from nudges",
+    "delete from steps",
+    "delete from lessons",
+    "delete from events",
+    "delete from start_failures",
+    "delete from requests",
+    "delete from outbox",
+    "delete from outbox_next",
+    "delete from inbox",
+];

@@ -1,0 +1,218 @@
+//! Tables `reviews`, `rounds` and `gate_runs`.
+
+use gastown_core::id::{AgentId, BeadId, ConvoyId, RunId};
+use gastown_core::rig::review::{
+    Finding, GateRun, GateRunResult, MergeStrategy, Review, ReviewKind, ReviewState, Round, Verdict,
+};
+use gastown_core::session::GateResult;
+use serde::Deserialize;
+
+use crate::sql::row::{Json, Ms};
+use crate::sql::{Sql, SqlError, json, text, text_or_null};
+
+const SELECT_LIVE: &str = "
+    select bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
+           verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
+           queued_at, not_before, ended_at
+    from reviews
+    where ended_at is null";
+const PUT: &str = "
+    insert or replace into reviews
+      (bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
+       verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
+       queued_at, not_before, ended_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const SELECT_LIVE_ROUNDS: &str = "
+    select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at
+    from rounds
+    where review_id in (select bead_id from reviews where ended_at is null)";
+const PUT_ROUND: &str = "
+    insert or replace into rounds (review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const SELECT_LIVE_GATE_RUNS: &str = "
+    select run_id, review_id, commit_id, onto, result, gates, created_at, ended_at
+    from gate_runs
+    where review_id in (select bead_id from reviews where ended_at is null)";
+const PUT_GATE_RUN: &str = "
+    insert or replace into gate_runs (run_id, review_id, commit_id, onto, result, gates, created_at, ended_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?)";
+
+#[derive(Deserialize)]
+struct ReviewRow {
+    bead_id: BeadId,
+    kind: ReviewKind,
+    source_id: Option<BeadId>,
+    convoy_id: Option<ConvoyId>,
+    branch: String,
+    target: String,
+    strategy: MergeStrategy,
+    state: ReviewState,
+    head_commit: Option<String>,
+    reviewed_commit: Option<String>,
+    verdict: Option<Verdict>,
+    verdict_by: Option<String>,
+    round: u32,
+    feedback_round: u32,
+    child_id: Option<BeadId>,
+    merge_ordered: bool,
+    merge_tries: u32,
+    merge_commit: Option<String>,
+    author_agent: Option<AgentId>,
+    summary: Option<String>,
+    queued_at: Ms,
+    not_before: Option<Ms>,
+    ended_at: Option<Ms>,
+}
+
+#[derive(Deserialize)]
+struct RoundRow {
+    review_id: BeadId,
+    n: u32,
+    commit_id: String,
+    verdict: Verdict,
+    by: String,
+    summary: String,
+    findings: Json<Vec<Finding>>,
+    gate_run: Option<RunId>,
+    child_id: Option<BeadId>,
+    at: Ms,
+}
+
+#[derive(Deserialize)]
+struct GateRunRow {
+    run_id: RunId,
+    review_id: BeadId,
+    commit_id: Option<String>,
+    onto: Option<String>,
+    result: GateRunResult,
+    gates: Json<Vec<GateResult>>,
+    created_at: Ms,
+    ended_at: Option<Ms>,
+}
+
+/// Reviews that have not ended.
+pub(super) fn live(sql: &impl Sql) -> Result<Vec<Review>, SqlError> {
+    let review = |row: ReviewRow| Review {
+        bead_id: row.bead_id,
+        kind: row.kind,
+        source_id: row.source_id,
+        convoy_id: row.convoy_id,
+        branch: row.branch,
+        target: row.target,
+        strategy: row.strategy,
+        state: row.state,
+        head_commit: row.head_commit,
+        reviewed_commit: row.reviewed_commit,
+        verdict: row.verdict,
+        verdict_by: row.verdict_by,
+        round: row.round,
+        feedback_round: row.feedback_round,
+        child_id: row.child_id,
+        is_merge_ordered: row.merge_ordered,
+        merge_tries: row.merge_tries,
+        merge_commit: row.merge_commit,
+        author_agent: row.author_agent,
+        summary: row.summary,
+        queued_at: row.queued_at.0,
+        not_before: row.not_before.map(|at| at.0),
+        ended_at: row.ended_at.map(|at| at.0),
+    };
+    Ok(sql.rows::<ReviewRow>(SELECT_LIVE, &[])?.into_iter().map(review).collect())
+}
+
+/// Their rounds.
+pub(super) fn live_rounds(sql: &impl Sql) -> Result<Vec<Round>, SqlError> {
+    let round = |row: RoundRow| Round {
+        review_id: row.review_id,
+        n: row.n,
+        commit_id: row.commit_id,
+        verdict: row.verdict,
+        by: row.by,
+        summary: row.summary,
+        findings: row.findings.0,
+        gate_run: row.gate_run,
+        child_id: row.child_id,
+        at: row.at.0,
+    };
+    Ok(sql.rows::<RoundRow>(SELECT_LIVE_ROUNDS, &[])?.into_iter().map(round).collect())
+}
+
+/// Their gate runs.
+pub(super) fn live_gate_runs(sql: &impl Sql) -> Result<Vec<GateRun>, SqlError> {
+    let run = |row: GateRunRow| GateRun {
+        run_id: row.run_id,
+        review_id: row.review_id,
+        commit_id: row.commit_id,
+        onto: row.onto,
+        result: row.result,
+        gates: row.gates.0,
+        created_at: row.created_at.0,
+        ended_at: row.ended_at.map(|at| at.0),
+    };
+    Ok(sql.rows::<GateRunRow>(SELECT_LIVE_GATE_RUNS, &[])?.into_iter().map(run).collect())
+}
+
+pub(super) fn put(sql: &impl Sql, review: &Review) -> Result<(), SqlError> {
+    sql.run(
+        PUT,
+        &[
+            text(review.bead_id),
+            text(review.kind),
+            text_or_null(review.source_id),
+            text_or_null(review.convoy_id),
+            (&review.branch).into(),
+            (&review.target).into(),
+            text(review.strategy),
+            text(review.state),
+            review.head_commit.clone().into(),
+            review.reviewed_commit.clone().into(),
+            text_or_null(review.verdict),
+            review.verdict_by.clone().into(),
+            review.round.into(),
+            review.feedback_round.into(),
+            text_or_null(review.child_id),
+            review.is_merge_ordered.into(),
+            review.merge_tries.into(),
+            review.merge_commit.clone().into(),
+            text_or_null(review.author_agent),
+            review.summary.clone().into(),
+            review.queued_at.into(),
+            review.not_before.into(),
+            review.ended_at.into(),
+        ],
+    )
+}
+
+pub(super) fn put_round(sql: &impl Sql, round: &Round) -> Result<(), SqlError> {
+    sql.run(
+        PUT_ROUND,
+        &[
+            text(round.review_id),
+            round.n.into(),
+            (&round.commit_id).into(),
+            text(round.verdict),
+            (&round.by).into(),
+            (&round.summary).into(),
+            json(&round.findings),
+            text_or_null(round.gate_run),
+            text_or_null(round.child_id),
+            round.at.into(),
+        ],
+    )
+}
+
+pub(super) fn put_gate_run(sql: &impl Sql, run: &GateRun) -> Result<(), SqlError> {
+    sql.run(
+        PUT_GATE_RUN,
+        &[
+            text(run.run_id),
+            text(run.review_id),
+            run.commit_id.clone().into(),
+            run.onto.clone().into(),
+            text(run.result),
+            json(&run.gates),
+            run.created_at.into(),
+            run.ended_at.into(),
+        ],
+    )
+}

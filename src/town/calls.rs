@@ -1,0 +1,434 @@
+//! What the Town can be asked: by HTTP handlers, by its Rigs, and by its runtime's keeper.
+
+use std::collections::BTreeMap;
+
+use gastown_core::access::TownRole;
+use gastown_core::id::{AgentId, EscalationId, InstanceId, MessageId, RigId, TownId};
+use gastown_core::models::Resolution;
+use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::wire::api::town as api;
+use gastown_core::wire::control::{Author, RuntimeConfig};
+use gastown_core::wire::report::{EventBatch, Fact, Heartbeat, Outcome, Ref};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::call::Call;
+
+/// Path of the live stream, which is no JSON: the body is `{"after": <seq or null>}`.
+pub const STREAM: &str = "/stream";
+
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } => $path:literal, $reply:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+
+        impl Call for $name {
+            const PATH: &'static str = $path;
+            type Reply = $reply;
+        }
+    )*};
+}
+
+calls! {
+    /// Makes the town; a repeat changes nothing.
+    Create {
+        /// Identity.
+        town_id: TownId,
+        /// For people.
+        name: String,
+        /// `user` or `org`.
+        account_kind: gastown_core::town::state::AccountKind,
+        /// The owner.
+        account_id: String,
+        /// Who asks.
+        created_by: String,
+        /// Settings to begin with, as a patch.
+        config: Option<Value>,
+    } => "/create", TownView;
+
+    /// The town's row.
+    Show {} => "/show", TownView;
+
+    /// Gives the town another name.
+    Rename {
+        /// Name.
+        name: String,
+        /// `If-Match`: only when this is the version.
+        if_version: Option<u64>,
+    } => "/rename", TownView;
+
+    /// Ends the town: rigs, sessions, secrets, then its data. Every later call finds nothing.
+    Delete {} => "/delete", Vec<RigId>;
+
+    /// Lets nothing new start, or lets it start again.
+    SetPaused {
+        /// Whether it is paused.
+        paused: bool,
+    } => "/set_paused", TownView;
+
+    /// The settings, masked.
+    ShowConfig {} => "/show_config", ConfigView;
+
+    /// Changes the settings by a JSON Merge Patch.
+    PatchConfig {
+        /// The patch.
+        patch: Value,
+        /// Whether the mayor asks.
+        by_mayor: bool,
+        /// Who asks.
+        actor: String,
+        /// `If-Match`: only when this is the version.
+        if_version: Option<u64>,
+    } => "/patch_config", ConfigView;
+
+    /// Connects a repository.
+    AddRig {
+        /// What.
+        new: NewRig,
+        /// Who asks.
+        actor: String,
+    } => "/add_rig", api::Rig;
+
+    /// The town's rigs, newest first.
+    ListRigs {} => "/list_rigs", Vec<api::Rig>;
+
+    /// One rig's row.
+    ShowRig {
+        /// Which.
+        rig_id: RigId,
+    } => "/show_rig", api::Rig;
+
+    /// Changes a rig's row.
+    PatchRig {
+        /// Which.
+        rig_id: RigId,
+        /// What.
+        patch: api::PatchRig,
+        /// `If-Match`: only when this is the version.
+        if_version: Option<u64>,
+    } => "/patch_rig", api::Rig;
+
+    /// Disconnects a repository.
+    RemoveRig {
+        /// Which.
+        rig_id: RigId,
+    } => "/remove_rig", ();
+
+    /// A rig's settings; with `effective` each key's value and where it comes from.
+    ShowRigConfig {
+        /// Which.
+        rig_id: RigId,
+        /// Resolved instead of stored.
+        effective: bool,
+    } => "/show_rig_config", ConfigView;
+
+    /// Changes a rig's settings by a JSON Merge Patch.
+    PatchRigConfig {
+        /// Which.
+        rig_id: RigId,
+        /// The patch.
+        patch: Value,
+        /// Whether the mayor asks.
+        by_mayor: bool,
+        /// Who asks.
+        actor: String,
+        /// `If-Match`: only when this is the version.
+        if_version: Option<u64>,
+    } => "/patch_rig_config", ConfigView;
+
+    /// Messages of a rig; the reply acknowledges and carries what waits the other way.
+    Deliver {
+        /// Which rig.
+        rig_id: RigId,
+        /// What it says.
+        batch: Batch<RigToTown>,
+    } => "/deliver", BatchReply<TownToRig>;
+
+    /// Says something to the mayor; stored before the reply.
+    PostMessage {
+        /// Repeats are recognised by it.
+        message_id: MessageId,
+        /// Who says it.
+        author: String,
+        /// Text.
+        text: String,
+        /// What the person looks at.
+        ui_context: Option<String>,
+    } => "/post_message", MayorSession;
+
+    /// Has a mayor's session without a message.
+    EnsureMayor {} => "/ensure_mayor", MayorSession;
+
+    /// Ends the mayor's session; the next one keeps the conversation.
+    RestartMayor {} => "/restart_mayor", MayorSession;
+
+    /// **MayorStatus**.
+    ShowMayor {} => "/show_mayor", MayorView;
+
+    /// The conversation, oldest first: at most `limit` entries after `after_id`, or the newest.
+    ListMessages {
+        /// At most so many.
+        limit: u32,
+        /// Only later ones.
+        after_id: Option<String>,
+    } => "/list_messages", Vec<Value>;
+
+    /// Open escalations, newest first.
+    ListEscalations {} => "/list_escalations", Vec<EscalationView>;
+
+    /// A person has seen it.
+    Acknowledge {
+        /// Which.
+        escalation_id: EscalationId,
+        /// Who.
+        actor: String,
+    } => "/acknowledge", EscalationView;
+
+    /// Frames of the town channel after `after_seq`, or the newest.
+    ListFrames {
+        /// Only later ones.
+        after_seq: Option<u64>,
+        /// At most so many.
+        limit: u32,
+        /// Only this type.
+        frame: Option<String>,
+    } => "/list_frames", Frames;
+
+    /// What the runtime's keeper needs to attach a runtime and to complete orders. Holds secrets; never logged.
+    Setup {} => "/setup", RuntimeSetup;
+
+    /// Credentials of the model gateway.
+    LlmCredentials {} => "/llm_credentials", Option<LlmKey>;
+
+    /// Credentials of a rig's remote.
+    GitCredentials {
+        /// Which rig.
+        rig_id: RigId,
+        /// Host that asks.
+        host: String,
+    } => "/git_credentials", GitKey;
+
+    /// The runtime was heard of under this identity.
+    InstanceSeen {
+        /// Which.
+        instance_id: InstanceId,
+    } => "/instance_seen", RuntimeWord;
+
+    /// The runtime ends; the reply is the nonce that only its successor is given.
+    InstanceEvicted {
+        /// Which.
+        instance_id: InstanceId,
+    } => "/instance_evicted", RuntimeWord;
+
+    /// A runtime names the nonce of the drain; true when that ended it.
+    InstanceReady {
+        /// Which.
+        instance_id: InstanceId,
+        /// What it names.
+        nonce: String,
+    } => "/instance_ready", bool;
+
+    /// Facts about the mayor's session, or about a repository; one word per fact.
+    MayorFacts {
+        /// Oldest first.
+        facts: Vec<Fact>,
+    } => "/mayor_facts", Vec<gastown_core::wire::report::ItemStatus>;
+
+    /// What a heartbeat says about the mayor's session; false when it shall end.
+    MayorBeat {
+        /// The heartbeat, with the mayor's session only.
+        heartbeat: Heartbeat,
+    } => "/mayor_beat", RuntimeWord;
+
+    /// How the mayor's session ended.
+    MayorOutcome {
+        /// How.
+        outcome: Outcome,
+    } => "/mayor_outcome", gastown_core::wire::report::ItemStatus;
+
+    /// Transcript events of the mayor's session, as its conversation shows them.
+    MayorEvents {
+        /// In order.
+        batch: EventBatch,
+    } => "/mayor_events", ();
+
+    /// Whether this is the mayor's present session.
+    IsMayor {
+        /// The token's epoch.
+        epoch: u64,
+        /// The token's generation.
+        generation: u64,
+    } => "/is_mayor", bool;
+}
+
+/// A repository to connect, already checked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewRig {
+    /// For people.
+    pub name: String,
+    /// Where it lives.
+    pub git_url: String,
+    /// Its default branch.
+    pub default_branch: String,
+    /// Branch that work is merged into.
+    pub target_branch: Option<String>,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// Installation of a forge's app.
+    pub integration_id: Option<String>,
+}
+
+/// The town's row as its object knows it; the caller's role is the Worker's to add.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TownView {
+    /// **Town**, with the role of an owner.
+    pub town: api::Town,
+    /// Version of its settings.
+    pub config_version: u64,
+    /// The mayor's id.
+    pub mayor_id: AgentId,
+}
+
+impl TownView {
+    /// **Town** as this caller sees it.
+    pub fn seen_by(self, role: TownRole) -> api::Town {
+        api::Town { role, ..self.town }
+    }
+}
+
+/// A settings document as the API shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConfigView {
+    /// The document.
+    pub config: Map<String, Value>,
+    /// Its version.
+    pub version: u64,
+    /// What deserves attention.
+    pub warnings: Vec<gastown_core::wire::envelope::Warning>,
+}
+
+/// Reply of a message to the mayor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MayorSession {
+    /// The mayor.
+    pub agent_id: AgentId,
+    /// `idle`, `active` or `starting`.
+    pub status: String,
+}
+
+/// The mayor as its object knows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MayorView {
+    /// **MayorStatus** as JSON.
+    pub status: Value,
+    /// **Agent** of the mayor as JSON.
+    pub agent: Value,
+    /// What its next session would run with.
+    pub resolution: Resolution,
+}
+
+/// **Escalation**, as far as the town knows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct EscalationView {
+    pub id: EscalationId,
+    pub bead_id: EscalationId,
+    pub title: String,
+    pub severity: gastown_core::protocol::Severity,
+    pub category: Option<String>,
+    pub message: String,
+    pub acknowledged: u8,
+    pub re_escalation_count: u32,
+    pub source_rig_id: Option<RigId>,
+    pub source_agent_id: Option<AgentId>,
+    pub source_bead_id: Option<gastown_core::id::BeadId>,
+    pub convoy_id: Option<gastown_core::id::ConvoyId>,
+    pub actions: Vec<String>,
+    pub version: u64,
+    pub created_at: gastown_core::time::Timestamp,
+    pub acknowledged_at: Option<gastown_core::time::Timestamp>,
+    pub acknowledged_by: Option<String>,
+}
+
+/// Frames of the town channel, oldest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Frames {
+    /// The frames.
+    pub frames: Vec<NumberedFrame>,
+    /// The newest number that exists.
+    pub newest_seq: u64,
+    /// The oldest number that is kept.
+    pub oldest_seq: u64,
+}
+
+/// One frame with its number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NumberedFrame {
+    /// Total order of the town.
+    pub seq: u64,
+    /// When it was written.
+    pub at: gastown_core::time::Timestamp,
+    /// `bead.updated`, `activity`, …
+    #[serde(rename = "type")]
+    pub frame: String,
+    /// From this rig.
+    pub rig_id: Option<RigId>,
+    /// The row's wire shape.
+    pub data: Value,
+}
+
+/// What the runtime's keeper needs.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RuntimeSetup {
+    /// What all sessions have in common.
+    pub config: RuntimeConfig,
+    /// The town's environment for tools; secrets.
+    pub env: BTreeMap<String, String>,
+    /// Author of commits.
+    pub author: Option<Author>,
+    /// Name the agent as co-author.
+    pub coauthor: bool,
+    /// Whose tokens the runtime's are.
+    pub owner_user_id: String,
+    /// Generation of the town's credentials.
+    pub credential_gen: u64,
+    /// The mayor's present session.
+    pub mayor: Option<Ref>,
+}
+
+/// A key of the model gateway.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LlmKey {
+    /// Endpoint, if the town has one of its own.
+    pub base_url: Option<String>,
+    /// Key.
+    pub api_key: Option<String>,
+}
+
+/// Credentials of a remote.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum GitKey {
+    /// These.
+    Found {
+        /// User name.
+        username: String,
+        /// Password or token.
+        password: String,
+    },
+    /// The rig's remote is at another host.
+    OtherHost,
+    /// The town has none for this host.
+    None,
+}
+
+/// What the runtime is told in return for a word of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RuntimeWord {
+    /// The town drains; only a successor is given it.
+    pub drain_nonce: Option<String>,
+    /// Version of the runtime's configuration.
+    pub config_version: u64,
+    /// Sessions that shall end.
+    pub stop: Vec<Ref>,
+}

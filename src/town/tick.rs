@@ -1,0 +1,174 @@
+//! From a decision to rows: load, plan, check, write in one transaction, keep in memory, arm the alarm. Nothing here
+//! awaits, so nothing can change between the first read and the last write of a decision. Effects run afterwards.
+
+use std::rc::Rc;
+
+use gastown_core::id::IdSeed;
+use gastown_core::protocol::Frame;
+use gastown_core::time::Timestamp;
+use gastown_core::town::{Command, Context, Effect, Event, Planned, Receipt, Refusal as Refused, State, invariant};
+use gastown_core::wire::code::Code;
+use serde_json::json;
+
+use super::{Inner, effects, store, view};
+use crate::ambient;
+use crate::catalogue::catalogue;
+use crate::env::settings;
+use crate::error::{Error, Fault, Refusal, Result};
+use crate::sql::Sql;
+
+/// After an error the alarm comes back this much later, so that a town that cannot be planned does not spin.
+const ALARM_AFTER_ERROR_MS: i64 = 30_000;
+
+impl Inner {
+    /// The state, loaded when it is not in memory. A town that was never made, or was deleted, is not found.
+    pub(super) fn with_state<R>(&self, read: impl FnOnce(&State) -> R) -> Result<R> {
+        let state = self.take()?;
+        let result = read(&state);
+        *self.memory.borrow_mut() = Some(state);
+        Ok(result)
+    }
+
+    /// The present, in town time.
+    pub(super) fn now(&self) -> Result<Timestamp> {
+        Ok(settings(&self.env)?.clock.now())
+    }
+
+    /// Applies one command and what follows from it.
+    pub(super) fn handle(self: &Rc<Self>, command: Command) -> Result<()> {
+        let state = self.take()?;
+        match gastown_core::town::handle(state, self.context()?, command) {
+            Ok((planned, _)) => self.commit(planned),
+            Err((state, refused)) => {
+                *self.memory.borrow_mut() = Some(*state);
+                Err(refusal(refused))
+            }
+        }
+    }
+
+    /// Applies facts and what follows from them; one receipt per fact.
+    pub(super) fn observe(self: &Rc<Self>, events: Vec<Event>) -> Result<Vec<Receipt>> {
+        let state = self.take()?;
+        let (planned, receipts) = gastown_core::town::observe(state, self.context()?, events);
+        self.commit(planned)?;
+        Ok(receipts)
+    }
+
+    /// Shows rows in the live stream that are not the plan's own.
+    pub(super) fn publish(self: &Rc<Self>, frames: Vec<Frame>) -> Result<()> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let state = self.take()?;
+        let mut planned = gastown_core::town::plan(state, self.context()?);
+        planned.publish(None, frames);
+        self.commit(planned)
+    }
+
+    /// The alarm: plans without news. Never fails: an error is logged, and the alarm comes back later.
+    pub(super) fn alarm(self: &Rc<Self>) {
+        let planned = || -> Result<()> {
+            self.ensure_schema()?;
+            if store::load(&self.sql)?.is_none() {
+                return Ok(());
+            }
+            let state = self.take()?;
+            let planned = gastown_core::town::plan(state, self.context()?);
+            self.commit(planned)?;
+            Ok(store::activity::trim(&self.sql, self.now()?)?)
+        };
+        if let Err(error) = planned() {
+            crate::log::error("the town could not be planned", &[("error", &format!("{error:?}"))]);
+            if let Ok(settings) = settings(&self.env) {
+                let later = Timestamp::from_ms(settings.clock.now().ms() + ALARM_AFTER_ERROR_MS);
+                drop(settings.clock.set_alarm(&self.state, Some(later)));
+            }
+        }
+    }
+
+    fn take(&self) -> Result<State> {
+        match self.memory.borrow_mut().take() {
+            Some(state) => Ok(state),
+            None => Ok(store::load(&self.sql)?.ok_or_else(|| Error::from(Refusal::not_found("town")))?),
+        }
+    }
+
+    fn context(&self) -> Result<Context<'static>> {
+        Ok(Context { now: self.now()?, seed: IdSeed::new(ambient::seed()), catalogue: catalogue()? })
+    }
+
+    /// Writes a plan: SQL and memory in one step, then the alarm, the live stream, and the effects. When a write fails
+    /// nothing was stored, and memory stays empty, so that the next call loads what is true.
+    pub(super) fn commit(self: &Rc<Self>, mut planned: Planned) -> Result<()> {
+        let now = self.now()?;
+        self.report_breaches(&planned, now);
+        let frames = frames(&planned);
+        planned.publish(None, frames);
+        let numbered = self.sql.atomically(|| store::commit(&self.sql, now, &planned.writes))?;
+        let Planned { mut state, effects, wake_at, .. } = planned;
+        state.forget();
+        *self.memory.borrow_mut() = Some(state);
+        let clock = settings(&self.env)?.clock;
+        clock.set_alarm(&self.state, wake_at).map_err(|e| Fault::new("arm the alarm", e))?;
+        self.readers.borrow_mut().send(&numbered.into_iter().map(view::frame).collect::<Vec<_>>());
+        self.act(effects);
+        Ok(())
+    }
+
+    /// Performs effects after the reply, in the object's own time.
+    fn act(self: &Rc<Self>, effects: Vec<Effect>) {
+        if !effects.is_empty() {
+            let inner = Rc::clone(self);
+            self.state.wait_until(async move { effects::perform(&inner, effects).await });
+        }
+    }
+
+    /// Logs each breach once.
+    fn report_breaches(&self, planned: &Planned, now: Timestamp) {
+        for breach in invariant::check(planned, now) {
+            if self.breaches.borrow_mut().insert(breach.clone()) {
+                crate::log::error("an invariant of the town does not hold", &[("breach", &breach)]);
+            }
+        }
+    }
+}
+
+/// What the live stream shows of a plan: each changed row in its wire shape.
+fn frames(planned: &Planned) -> Vec<Frame> {
+    let (state, changed) = (&planned.state, &planned.changed);
+    let frame = |frame: &str, data| Frame { frame: frame.to_owned(), data };
+    let mut frames = Vec::new();
+    if changed.town {
+        frames.push(frame("town.updated", json!(view::town(state))));
+    }
+    for rig_id in &changed.rigs {
+        frames.push(match state.rigs.get(rig_id) {
+            Some(rig) => frame("rig.updated", json!(view::rig(state, rig))),
+            None => frame("rig.deleted", json!({ "rig_id": rig_id })),
+        });
+    }
+    if changed.mayor {
+        frames.push(frame("mayor.updated", super::mayor::status(state)));
+        frames.push(frame("agent.updated", super::mayor::agent(state)));
+    }
+    for message in changed.messages.iter().filter_map(|id| state.inbox.get(id)) {
+        frames.push(frame("mayor.message", super::conversation::of_person(message)));
+    }
+    for escalation in changed.escalations.iter().filter_map(|key| state.escalations.get(key)) {
+        let kind = if escalation.version == 1 { "escalation.created" } else { "escalation.updated" };
+        frames.push(frame(kind, json!(view::escalation(escalation))));
+    }
+    frames
+}
+
+fn refusal(refused: Refused) -> Error {
+    match refused {
+        Refused::NoSuchRig(_) => Refusal::not_found("rig"),
+        Refused::NoSuchEscalation(_) => Refusal::not_found("escalation"),
+        Refused::DuplicateName(name) => {
+            Refusal::new(Code::DuplicateName, format!("Another rig of the town is called {name}"))
+        }
+        Refused::LimitReached(message) => Refusal::new(Code::LimitReached, message),
+    }
+    .into()
+}

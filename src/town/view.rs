@@ -1,0 +1,99 @@
+//! The town's rows in their wire shapes (api.md 4).
+
+use gastown_core::access::TownRole;
+use gastown_core::config::effective_rig;
+use gastown_core::town::State;
+use gastown_core::town::state::{AccountKind, Escalation, EscalationState, RigEntry, TownStatus};
+use gastown_core::wire::api::town as api;
+
+use super::calls::{EscalationView, NumberedFrame, TownView};
+use super::store::StoredFrame;
+
+/// **Town** as its owner sees it.
+pub fn town(state: &State) -> api::Town {
+    let town = &state.town;
+    let is_user = town.account_kind == AccountKind::User;
+    let open = count(state.escalations.len());
+    api::Town {
+        id: town.town_id,
+        name: town.name.clone(),
+        owner_user_id: is_user.then(|| town.account_id.clone()),
+        owner_org_id: (!is_user).then(|| town.account_id.clone()),
+        created_by_user_id: (!is_user).then(|| town.created_by.clone()),
+        created_at: town.created_at,
+        updated_at: town.updated_at,
+        version: town.version,
+        role: TownRole::Owner,
+        paused: town.status == TownStatus::Paused,
+        counts: api::TownCounts {
+            rigs: count(state.active_rigs().count()),
+            working_agents: count(state.slots.values().filter(|slot| slot.granted_at.is_some()).count()),
+            open_beads: 0,
+            escalations: open,
+            needs_attention: open,
+        },
+    }
+}
+
+/// **Town** with what the Worker needs to know besides.
+pub fn town_view(state: &State) -> TownView {
+    TownView { town: town(state), config_version: state.town.config_version, mayor_id: state.mayor.agent_id }
+}
+
+/// **Rig**; the counts of beads are the rig's own to add.
+pub fn rig(state: &State, rig: &RigEntry) -> api::Rig {
+    let slots = effective_rig(&state.town.config, &rig.config).max_concurrent_polecats;
+    let live = count(rig.activity.live.len());
+    api::Rig {
+        id: rig.rig_id,
+        town_id: state.town.town_id,
+        name: rig.name.clone(),
+        git_url: rig.git_url.clone(),
+        default_branch: rig.default_branch.clone(),
+        platform_integration_id: rig.integration_id.clone(),
+        created_at: rig.created_at,
+        updated_at: rig.updated_at,
+        version: rig.version,
+        purpose: rig.purpose.clone(),
+        target_branch: rig.target().to_owned(),
+        access: serde_json::from_value(rig.access.clone()).unwrap_or_default(),
+        counts: api::RigCounts {
+            working_agents: live.saturating_sub(rig.activity.queued),
+            slots_used: live,
+            slots,
+            ..api::RigCounts::default()
+        },
+    }
+}
+
+/// **Escalation**, as far as the town knows it.
+pub fn escalation(escalation: &Escalation) -> EscalationView {
+    EscalationView {
+        id: escalation.escalation_id,
+        bead_id: escalation.escalation_id,
+        title: escalation.title.clone(),
+        severity: escalation.severity,
+        category: Some(escalation.category.clone()),
+        message: escalation.message.clone(),
+        acknowledged: u8::from(escalation.state != EscalationState::Open),
+        re_escalation_count: escalation.count.saturating_sub(1),
+        source_rig_id: escalation.rig_id,
+        source_agent_id: escalation.agent_id,
+        source_bead_id: escalation.bead_id,
+        convoy_id: escalation.convoy_id,
+        actions: std::iter::once("acknowledge".to_owned()).chain(escalation.choices.iter().cloned()).collect(),
+        version: escalation.version,
+        created_at: escalation.created_at,
+        acknowledged_at: escalation.closed_at,
+        acknowledged_by: escalation.closed_by.clone(),
+    }
+}
+
+/// A frame as readers of the town channel see it.
+pub(super) fn frame(stored: StoredFrame) -> NumberedFrame {
+    NumberedFrame { seq: stored.seq, at: stored.at, frame: stored.frame, rig_id: stored.rig_id, data: stored.data }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

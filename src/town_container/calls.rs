@@ -1,0 +1,156 @@
+//! What the town's runtime keeper can be asked: orders of the Town and its Rigs, and what the runtime itself reports.
+//! The keeper adds what only it knows (instance, tokens, environment) and speaks the control API (container.md 2).
+
+use gastown_core::id::{JobId, RigId, TownId};
+use gastown_core::session::{JobAnswer, SessionAnswer, SessionKey, StartAnswer};
+use gastown_core::wire::control::{JobOrder, Message, PushedMessages, Reason, StopMode};
+use gastown_core::wire::order::SessionOrder;
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+
+/// Whether the runtime is needed: from now on its health is watched, or not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SetNeeded {
+    /// The town.
+    pub town_id: TownId,
+    /// Whether it is needed.
+    pub needed: bool,
+}
+
+impl Call for SetNeeded {
+    const PATH: &'static str = "/set_needed";
+    type Reply = ();
+}
+
+/// Starts a session; the answer says whether the runtime took the order, not whether the session runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StartSession {
+    /// The town.
+    pub town_id: TownId,
+    /// What to start.
+    pub order: SessionOrder,
+}
+
+impl Call for StartSession {
+    const PATH: &'static str = "/start_session";
+    type Reply = StartAnswer;
+}
+
+/// Whether a session lives. No answer means that nobody knows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QuerySession {
+    /// The town.
+    pub town_id: TownId,
+    /// Which session.
+    pub session: SessionKey,
+}
+
+impl Call for QuerySession {
+    const PATH: &'static str = "/query_session";
+    type Reply = Option<SessionAnswer>;
+}
+
+/// Ends a session; true when the runtime does not have it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StopSession {
+    /// The town.
+    pub town_id: TownId,
+    /// Which session.
+    pub session: SessionKey,
+    /// What happens to unpublished work.
+    pub mode: StopMode,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Call for StopSession {
+    const PATH: &'static str = "/stop_session";
+    type Reply = bool;
+}
+
+/// Pushes messages into a session; none when the runtime did not answer or does not have it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PushToSession {
+    /// The town.
+    pub town_id: TownId,
+    /// Which session.
+    pub session: SessionKey,
+    /// Oldest first.
+    pub messages: Vec<Message>,
+}
+
+impl Call for PushToSession {
+    const PATH: &'static str = "/push_to_session";
+    type Reply = Option<PushedMessages>;
+}
+
+/// Runs a job; none when the runtime did not answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunJob {
+    /// The town.
+    pub town_id: TownId,
+    /// What to run.
+    pub order: JobOrder,
+}
+
+impl Call for RunJob {
+    const PATH: &'static str = "/run_job";
+    type Reply = Option<JobAnswer>;
+}
+
+/// Cancels a job that is not wanted any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CancelJob {
+    /// The town.
+    pub town_id: TownId,
+    /// Which.
+    pub job_id: JobId,
+}
+
+impl Call for CancelJob {
+    const PATH: &'static str = "/cancel_job";
+    type Reply = ();
+}
+
+/// Lets the runtime look at a repository; the answer comes as a `repo` fact.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckRepo {
+    /// The town.
+    pub town_id: TownId,
+    /// Which.
+    pub rig_id: RigId,
+    /// Where it lives.
+    pub git_url: String,
+    /// Its default branch.
+    pub default_branch: String,
+}
+
+impl Call for CheckRepo {
+    const PATH: &'static str = "/check_repo";
+    type Reply = ();
+}
+
+/// The town is gone: sessions are ended, what is kept about it is removed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Forget {
+    /// The town.
+    pub town_id: TownId,
+}
+
+impl Call for Forget {
+    const PATH: &'static str = "/forget";
+    type Reply = ();
+}
+
+/// Settings or rigs changed: the runtime is told, if one is attached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reconfigure {
+    /// The town.
+    pub town_id: TownId,
+}
+
+impl Call for Reconfigure {
+    const PATH: &'static str = "/reconfigure";
+    type Reply = ();
+}

@@ -1,0 +1,3 @@
+//! The keeper of a town's runtime.
+
+pub mod calls;
