@@ -109,6 +109,8 @@ pub const OUTCOMES_PER_CALL: usize = 100;
 pub const ENDED_KEEP: usize = 1_000;
 /// Without the Worker for this long, idle sessions end: deploys are shorter.
 pub const UNREACHABLE_MAX: Duration = Duration::from_secs(15 * 60);
+/// The mayor's checkouts are looked at again when older than this and somebody writes.
+pub const DESK_FRESH: Duration = Duration::from_secs(60);
 /// A turn may finish before the mayor's model is changed.
 pub const SWAP_WAIT: Duration = Duration::from_secs(60);
 /// Without the Worker for this long, every session is saved and ended.

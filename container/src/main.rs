@@ -16,6 +16,7 @@ pub mod git;
 pub mod job;
 pub mod kilo;
 pub mod limits;
+pub mod public_dns;
 pub mod report;
 pub mod runtime;
 pub mod secret;

@@ -21,7 +21,7 @@ use crate::secret::Redactor;
 use crate::town::Town;
 
 /// What the runtime offers on the wire (container.md 1.4).
-pub const CAPABILITIES: &[&str] = &["gates", "merge"];
+pub const CAPABILITIES: &[&str] = &["gates", "merge", "swap", "browse"];
 
 /// One life of the runtime.
 pub struct Runtime {
@@ -33,6 +33,8 @@ pub struct Runtime {
     pub started_at: Timestamp,
     /// For all outgoing calls but those to kilo's event streams.
     pub http: reqwest::Client,
+    /// For forges: names that resolve to private addresses lead nowhere, unless local git is allowed.
+    pub forge_http: reqwest::Client,
     /// Knows all secrets.
     pub redactor: Arc<Redactor>,
     /// Starts processes.
@@ -86,12 +88,18 @@ impl Runtime {
     pub fn new(config: Config) -> Result<Arc<Self>, StartError> {
         std::fs::create_dir_all(&config.data_dir)
             .map_err(|source| StartError::DataDir { path: config.data_dir.display().to_string(), source })?;
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .user_agent(concat!("gastown-container/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
+        let client = || {
+            reqwest::Client::builder()
+                .connect_timeout(Duration::from_secs(10))
+                .user_agent(concat!("gastown-container/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+        };
+        let http = client().build()?;
+        let forge_http = match config.allow_local_git {
+            true => http.clone(),
+            false => client().dns_resolver(Arc::new(crate::public_dns::PublicOnly)).build()?,
+        };
         let redactor = Arc::new(Redactor::default());
         redactor.learn(config.control_secret.reveal());
         let (draining, _) = watch::channel(false);
@@ -99,6 +107,7 @@ impl Runtime {
             instance_id: clock::new_id(),
             started_at: clock::now(),
             http,
+            forge_http,
             redactor,
             spawner: Spawner::start(tokio::runtime::Handle::current()),
             capabilities: Capabilities::default(),
@@ -232,11 +241,17 @@ impl Runtime {
 
     /// The remote of a rig for one command of the runtime's own git.
     pub fn remote(&self, town: &Arc<Town>, rig: RigId, git_url: &str, push: Option<String>) -> Remote {
-        let capability = Capabilities::mint().unwrap_or_else(|_| crate::secret::Secret::new(""));
         let failure = Arc::new(Mutex::new(None));
         let git_url = git_url.to_owned();
         let grant = CommandGrant { town: town.clone(), rig, git_url, push, failure: failure.clone() };
-        self.capabilities.grant(&capability, Grant::Command(Arc::new(grant)));
+        // Without randomness there is no capability, and the gateway refuses the command.
+        let capability = match Capabilities::mint() {
+            Ok(capability) => {
+                self.capabilities.grant(&capability, Grant::Command(Arc::new(grant)));
+                capability
+            }
+            Err(_) => crate::secret::Secret::new(""),
+        };
         let mut env = git::config_env(&[self.helper_pair()]);
         env.push(("GASTOWN_API_URL".to_owned(), self.broker_url().to_owned()));
         env.push(("GASTOWN_SESSION_TOKEN".to_owned(), capability.reveal().to_owned()));

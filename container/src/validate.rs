@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::fleet::env::is_reserved;
 use crate::git::{is_branch_name, is_commit};
+use crate::public_dns;
 
 /// One thing that is wrong with an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -138,12 +139,7 @@ fn is_private(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return true };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => {
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || ip.is_broadcast()
-        }
-        Ok(IpAddr::V6(ip)) => {
-            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
-        }
+        Ok(address) => public_dns::is_private(address),
         Err(_) => {
             bare == "localhost" || bare.ends_with(".localhost") || bare.ends_with(".internal") || !bare.contains('.')
         }

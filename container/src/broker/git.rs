@@ -174,10 +174,17 @@ pub async fn receive_pack(
 /// After the last byte of the answer the remote is asked for the branch; its word becomes the fact `pushed`.
 fn verify_after(response: Response, town: &Arc<Town>, session: &Arc<Session>) -> Response {
     let (town, session) = (town.clone(), session.clone());
+    if let Some(rig) = session.reference.rig_id.rig() {
+        town.rig(rig).invalidate();
+    }
     let (parts, body) = response.into_parts();
     let check = async move {
         if let Some(branch) = session.push_branch().map(str::to_owned) {
             tokio::spawn(async move {
+                // A fetch that ran beside the push may have missed it.
+                if let Some(rig) = session.reference.rig_id.rig() {
+                    town.rig(rig).invalidate();
+                }
                 if let Some(commit) = result::verified(&town, &session, &branch).await {
                     result::note_pushed(&town, &session, &branch, &commit);
                 }
@@ -338,7 +345,7 @@ async fn proxy(
                 return caller.fail(StatusCode::BAD_GATEWAY, code, words);
             }
         };
-        let mut request = caller.town.runtime.http.request(method.clone(), address);
+        let mut request = caller.town.runtime.forge_http.request(method.clone(), address);
         for name in ["accept", "content-type", "content-encoding", "git-protocol"] {
             if let Some(value) = headers.get(name) {
                 request = request.header(name, value);

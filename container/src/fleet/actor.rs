@@ -59,6 +59,7 @@ pub(super) struct Actor {
     sample_at: Instant,
     children: BTreeSet<String>,
     busy_children: BTreeSet<String>,
+    desk_at: Option<Instant>,
     repeats: Repeats,
 }
 
@@ -126,6 +127,7 @@ pub async fn run(town: Arc<Town>, session: Arc<Session>, pending: PendingActor, 
         sample_at: Instant::now() + limits::SAMPLE,
         children: BTreeSet::new(),
         busy_children: BTreeSet::new(),
+        desk_at: None,
         repeats: Repeats::default(),
     };
     actor.town.beat.notify_one();
@@ -178,7 +180,10 @@ impl Actor {
             Signal::StreamEnded(generation) if generation == self.generation => self.reconnect(),
             Signal::Exited(generation, message) if generation == self.generation => self.died(message).await,
             Signal::Kilo(..) | Signal::StreamEnded(_) | Signal::Exited(..) => (),
-            Signal::Inbox => self.deliver().await,
+            Signal::Inbox => {
+                self.refresh_desk();
+                self.deliver().await;
+            }
             Signal::Stale => {
                 let cause = Cause::new(OutcomeKind::Stopped, "stale_assignment", "The assignment is over.");
                 self.feed(Input::Stop(cause, StopMode::Save)).await;
@@ -313,13 +318,26 @@ impl Actor {
         }
     }
 
-    fn report_phase(&self, phase: Phase) {
+    fn report_phase(&mut self, phase: Phase) {
+        if phase == Phase::Running {
+            self.refresh_desk();
+        }
         let detail = (phase == Phase::Running).then(|| {
             let status = self.session.status();
             let kilo_version = self.town.runtime.tools().kilo_version;
             json!({ "session_id": status.session_id, "head": status.head, "kilo_version": kilo_version })
         });
         self.town.report(self.session.reference, FactBody::Phase { phase, detail });
+    }
+
+    /// The mayor's view of the code: after the start, and when somebody writes and the last look is old.
+    fn refresh_desk(&mut self) {
+        let is_old = self.desk_at.is_none_or(|at| at.elapsed() > limits::DESK_FRESH);
+        if self.session.order.kind != Kind::Mayor || !is_old {
+            return;
+        }
+        self.desk_at = Some(Instant::now());
+        tokio::spawn(super::desk::refresh(self.town.clone(), self.session.clone()));
     }
 
     fn adopt(&mut self, booted: Booted) {

@@ -171,7 +171,11 @@ async fn make_work_dir(town: &Arc<Town>, session: &Arc<Session>) -> Result<Optio
     let (order, work_dir) = (&session.order, &session.paths.work_dir);
     let (Some(repo), Some(rig_id)) = (&order.repo, session.reference.rig_id.rig()) else {
         reached(session, Step::Worktree);
-        return make_light(work_dir, session).await.map(|()| None);
+        make_light(work_dir, session).await?;
+        if order.kind == Kind::Mayor {
+            super::desk::write_list(town, session);
+        }
+        return Ok(None);
     };
     let rig = town.rig(rig_id);
     let remote = || town.runtime.remote(town, rig_id, &repo.git_url, None);
@@ -224,9 +228,10 @@ async fn refresh_store(
     let is_review = matches!(session.order.kind, Kind::Review | Kind::Landing);
     let refresh = async {
         let first = remote();
-        match session.order.commit.as_deref().filter(|_| is_review) {
-            Some(commit) => rig.need_commit(&first, &repo.default_branch, commit).await,
-            None => rig.refresh(&first, &repo.default_branch, None).await,
+        match session.order.commit.as_deref() {
+            Some(commit) if is_review => rig.need_commit(&first, &repo.default_branch, commit).await,
+            // Information only: a newest known head that is not in the mirror asks for a fetch, no more.
+            wanted => rig.refresh(&first, &repo.default_branch, wanted).await,
         }
     };
     tokio::pin!(refresh);

@@ -5,6 +5,7 @@
 pub mod actor;
 pub mod boot;
 pub mod delivery;
+pub mod desk;
 pub mod env;
 pub mod inbox;
 pub mod machine;

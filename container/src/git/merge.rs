@@ -159,6 +159,7 @@ impl Merge<'_> {
         let target = format!("{merge}:refs/heads/{}", self.target);
         let push = Git::runtime(&store).args(["push", "--porcelain", &lease]).args(self.push_flags);
         let pushed = push.args([&remote.url, &target]).remote(&remote).run().await;
+        self.rig.invalidate();
         let now = self.rig.remote_branch(&(self.remote)(), self.target).await?;
         if now.as_deref() == Some(merge) {
             return Ok(Pushed::Reached);

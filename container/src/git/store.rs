@@ -100,6 +100,11 @@ impl RigStore {
         self.fetch(remote, default_branch).await
     }
 
+    /// The remote changed through our own hands: the next caller fetches, however fresh the mirror is.
+    pub fn invalidate(&self) {
+        *self.fetched.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Fetches without looking at when the last fetch was; the caller needs the newest state.
     pub async fn fetch_now(&self, remote: &Remote, default_branch: &str) -> Result<(), StoreError> {
         let _held = self.lock.lock().await;

@@ -42,6 +42,13 @@ async fn the_mayor_hears_each_message_once_and_remembers() {
     }
     let town = Town::start("mayor").await;
     town.model.follow(vec![tool("gt_sling"), Step::Say("On it."), Step::Say("Hello again."), Step::Say("And again.")]);
+    let rig = json!({
+        "rig_id": town.rig, "name": "Green House", "git_url": town.repo.url(), "default_branch": "main", "target_branch": "main",
+    });
+    let mut config = crate::support::worker::config();
+    config["config_version"] = json!(2);
+    config["rigs"] = json!([rig]);
+    assert_eq!(town.runtime.call("PUT", &town.path("/config"), Some(&config)).await.0, 200);
     let agent = new_id();
     let first = order(&town, &agent, 1);
     let (status, reply) = town.runtime.post(&town.path("/assignments"), &first).await;
@@ -49,6 +56,9 @@ async fn the_mayor_hears_each_message_once_and_remembers() {
     let path = town.path(&format!("/assignments/{}", first["assignment"]["assignment_id"].as_str().unwrap()));
     state(&town, &path, "idle").await;
     assert!(town.model.requests().is_empty(), "a start costs nothing");
+    let desk = town.runtime.dir.join("data/towns").join(&town.worker.town).join("mayor/desk");
+    town.runtime.until("the checkout", async |_| desk.join("rigs/green-house/README.md").exists().then_some(())).await;
+    assert!(std::fs::read_to_string(desk.join("AGENTS.md")).unwrap().contains("`rigs/green-house`: Green House"));
     let push = json!({ "epoch": 1, "messages": [message("m-0001", "Please add a greeting.", "now")] });
     let (status, reply) = town.runtime.post(&format!("{path}/messages"), &push).await;
     assert_eq!((status, &reply["data"]["results"][0]["state"]), (202, &json!("queued")), "{reply}");
@@ -75,7 +85,7 @@ async fn the_mayor_hears_each_message_once_and_remembers() {
     assert_eq!(reply["data"]["results"][0]["state"], "delivered", "{reply}");
     town.runtime.until("the second delivery", async |_| (delivered(&town).len() == 2).then_some(())).await;
     state(&town, &path, "idle").await;
-    let last = town.model.requests().pop().unwrap().1.to_string();
+    let last = town.model.requests().pop().unwrap().1["messages"].to_string();
     assert_eq!(last.matches("Please add a greeting.").count(), 1, "{last}");
     assert!(last.contains("On it.") && last.contains("Still there?"), "{last}");
     let end = town.worker.outcomes();

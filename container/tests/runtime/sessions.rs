@@ -9,6 +9,12 @@ fn id(order: &Value) -> String {
     order["assignment"]["assignment_id"].as_str().unwrap().to_owned()
 }
 
+/// What the agent's tools answered.
+fn results(request: &Value) -> String {
+    let messages = request["messages"].as_array().unwrap();
+    messages.iter().filter(|message| message["role"] == "tool").map(|message| message["content"].to_string()).collect()
+}
+
 async fn outcome(town: &Town, assignment: &str) -> Value {
     town.runtime
         .until("the outcome", async |_| {
@@ -76,7 +82,7 @@ async fn a_killed_server_is_restarted_in_place_and_the_work_goes_on() {
     assert_eq!(end["outcome"], "completed", "{end}\n{}", town.runtime.log());
     let after = town.runtime.get(&view).await.1["data"].clone();
     assert_eq!((&after["restarts"], &after["session_id"]), (&json!(1), &before));
-    let last = town.model.requests().pop().unwrap().1.to_string();
+    let last = town.model.requests().pop().unwrap().1["messages"].to_string();
     assert_eq!(last.matches("You were cut off").count(), 1, "{last}");
     assert!(!town.worker.calls("/done").is_empty());
 }
@@ -118,7 +124,7 @@ async fn a_stop_saves_uncommitted_work_and_the_next_start_has_it() {
     order["resume"] = json!({ "ref": saved["branch"], "commit": commit });
     assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
     town.runtime.until("the second request", async |_| (town.model.requests().len() >= 2).then_some(())).await;
-    let request = town.model.requests()[1].1.to_string();
+    let request = town.model.requests()[1].1["messages"].to_string();
     assert!(
         request.contains(" M README.md") && request.contains("?? two.txt") && request.contains("restored"),
         "{request}"
@@ -169,4 +175,45 @@ async fn a_refused_key_ends_the_session_as_an_auth_error() {
     let end = outcome(&town, &id(&order)).await;
     assert_eq!((&end["outcome"], &end["error"]["kind"]), (&json!("error"), &json!("auth")), "{end}");
     assert_eq!(end["error"]["message"], "the gateway is down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_sees_the_exact_commit_and_a_rework_goes_on_from_it() {
+    if kilo_or_skip("a_review_sees_the_exact_commit_and_a_rework_goes_on_from_it").is_none() {
+        return;
+    }
+    let town = Town::start("review").await;
+    let commit = town.repo.commit("polecat/toast/8", "greeting.txt", "hi\n");
+    let mut review = town.work_order("polecat/toast/8");
+    review["kind"] = json!("review");
+    review["role"] = json!("refinery");
+    review["commit"] = json!(commit);
+    review.as_object_mut().unwrap().remove("branch");
+    // The role's rules refuse `git push` by its words; the gateway refuses it however it is said.
+    let look =
+        "git diff --stat origin/main...HEAD; git rev-parse HEAD; sh -c 'git push origin HEAD:refs/heads/other 2>&1'";
+    town.model.follow(vec![bash(look), tool("gt_approve")]);
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &review).await.0, 202);
+    let end = outcome(&town, &id(&review)).await;
+    assert_eq!(end["outcome"], "completed", "{end}\n{}", town.runtime.log());
+    let verdicts = town.worker.calls("/verdict");
+    assert_eq!((&verdicts[0].body["verdict"], &verdicts[0].body["commit"]), (&json!("approve"), &json!(commit)));
+    let seen = results(&town.model.requests()[1].1);
+    assert!(seen.contains("greeting.txt") && seen.contains(&commit), "{seen}");
+    assert!(seen.contains("this session may not push") && town.repo.head("refs/heads/other").is_none(), "{seen}");
+    assert_eq!(town.repo.head("refs/heads/polecat/toast/8").as_deref(), Some(commit.as_str()));
+    // Somebody else goes on where the branch stands, though the target has moved.
+    town.repo.commit("main", "other.txt", "x\n");
+    town.model.recorded.lock().unwrap().requests.clear();
+    town.model
+        .follow(vec![bash("echo more >> greeting.txt && git commit -qam more && git push 2>&1"), tool("gt_done")]);
+    let mut rework = town.work_order("polecat/toast/8");
+    rework["kind"] = json!("rework");
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &rework).await.0, 202);
+    let end = outcome(&town, &id(&rework)).await;
+    assert_eq!(end["outcome"], "completed", "{end}\n{}", town.runtime.log());
+    let parent = town.repo.git(&["log", "-1", "--format=%P", "refs/heads/polecat/toast/8"]);
+    assert_eq!(parent, commit);
+    let work = town.runtime.dir.join("data/towns").join(&town.worker.town).join("rigs").join(&town.rig).join("work");
+    assert_eq!(std::fs::read_dir(work).unwrap().count(), 0, "worktrees are gone");
 }
