@@ -127,9 +127,3 @@ pub const PORT_TRIES: u32 = 3;
 pub const SAMPLE: Duration = Duration::from_secs(5);
 /// Free disk that a start needs.
 pub const DISK_FREE_MIN: u64 = 2 << 30;
-/// Parts of the mayor's snapshot; rows of the Worker hold at most 1 MiB.
-pub const SNAPSHOT_PARTS: usize = 32;
-/// Bytes of one part.
-pub const SNAPSHOT_PART_BYTES: usize = 900 << 10;
-/// Snapshots are taken at most this often.
-pub const SNAPSHOT_MIN: Duration = Duration::from_secs(60);

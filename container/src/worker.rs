@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gastown_core::id::TownId;
 use gastown_core::wire::report::ContainerToken;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -59,14 +59,6 @@ impl CallError {
             Self::Refused { code, .. } => Some(code),
         }
     }
-
-    /// Whether trying again later may help.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Transport { .. } => true,
-            Self::Refused { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-        }
-    }
 }
 
 impl WorkerClient {
@@ -96,44 +88,18 @@ impl WorkerClient {
 
     /// POST to a path below `T`.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<T, CallError> {
-        self.call(path, |request| request.json(body), Method::POST).await
-    }
-
-    /// PUT of bytes to a path below `T`.
-    pub async fn put_bytes(&self, path: &str, query: &[(&str, String)], bytes: Vec<u8>) -> Result<Value, CallError> {
-        let fill = |request: RequestBuilder| {
-            request.query(query).header("content-type", "application/octet-stream").body(bytes.clone())
-        };
-        self.call(path, fill, Method::PUT).await
-    }
-
-    /// GET of JSON below `T`.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CallError> {
-        self.call(path, |request| request.query(query), Method::GET).await
-    }
-
-    /// GET of bytes below `T`.
-    pub async fn get_bytes(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, CallError> {
-        let access = self.access();
-        let request = self.request(&access, Method::GET, path).query(query);
-        let reply = request.send().await.map_err(|source| CallError::Transport { path: path.to_owned(), source })?;
-        if !reply.status().is_success() {
-            return Err(refused(path, reply).await);
-        }
-        let bytes = reply.bytes().await.map_err(|source| CallError::Transport { path: path.to_owned(), source })?;
-        Ok(bytes.to_vec())
+        self.call(path, |request| request.json(body)).await
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
         path: &str,
         fill: impl Fn(RequestBuilder) -> RequestBuilder,
-        method: Method,
     ) -> Result<T, CallError> {
         let mut used = self.access();
         let mut refreshed = false;
         loop {
-            let request = fill(self.request(&used, method.clone(), path));
+            let request = fill(self.request(&used, path));
             let reply =
                 request.send().await.map_err(|source| CallError::Transport { path: path.to_owned(), source })?;
             if reply.status().is_success() {
@@ -149,9 +115,9 @@ impl WorkerClient {
         }
     }
 
-    fn request(&self, access: &Access, method: Method, path: &str) -> RequestBuilder {
+    fn request(&self, access: &Access, path: &str) -> RequestBuilder {
         self.http
-            .request(method, format!("{}/api/towns/{}/{path}", access.base, self.town))
+            .post(format!("{}/api/towns/{}/{path}", access.base, self.town))
             .bearer_auth(access.token.reveal())
             .timeout(limits::WORKER_TRY)
     }
@@ -163,7 +129,7 @@ impl WorkerClient {
         if access.token != used.token {
             return true;
         }
-        let request = self.request(&access, Method::POST, "refresh-container-token").timeout(Duration::from_secs(10));
+        let request = self.request(&access, "refresh-container-token").timeout(Duration::from_secs(10));
         let Ok(reply) = request.send().await else { return false };
         if !reply.status().is_success() {
             return false;

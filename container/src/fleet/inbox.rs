@@ -1,7 +1,7 @@
 //! Messages for one agent, exactly once (container.md 6.6). A message is on disk before it is acknowledged; ids that
 //! the agent has had are remembered, and a known id is never sent again. Order: urgent first, then arrival.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -49,7 +49,6 @@ pub enum Arrival {
 pub struct Inbox {
     waiting: Vec<(u64, Message)>,
     arrived: u64,
-    sources: BTreeMap<String, gastown_core::wire::control::MessageSource>,
     file: Option<PathBuf>,
 }
 
@@ -72,7 +71,6 @@ impl Inbox {
         }
         self.write(&message);
         self.arrived += 1;
-        self.sources.insert(message.message_id.clone(), message.source);
         self.waiting.push((self.arrived, message));
         self.waiting.sort_by_key(|(arrived, message)| (message.priority != MessagePriority::Urgent, *arrived));
         Arrival::Queued
@@ -84,22 +82,12 @@ impl Inbox {
         self.waiting.iter().map(|(_, message)| message).filter(fits).cloned().collect()
     }
 
-    /// Whether anything waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Takes out what was delivered; the ids that were waiting.
     pub fn remove(&mut self, ids: &[String]) -> Vec<String> {
         let (gone, kept) = self.waiting.drain(..).partition(|(_, message)| ids.contains(&message.message_id));
         self.waiting = kept;
         let gone: Vec<(u64, Message)> = gone;
         gone.into_iter().map(|(_, message)| message.message_id).collect()
-    }
-
-    /// Who sent a message that was delivered.
-    pub fn source(&self, id: &str) -> Option<gastown_core::wire::control::MessageSource> {
-        self.sources.get(id).copied()
     }
 
     /// All that waits, for a session that takes over.
@@ -158,7 +146,7 @@ mod tests {
         assert_eq!(inbox.remove(&["a".to_owned()]), ["a"]);
         memory.add("a");
         assert_eq!(inbox.add(one, &memory), Arrival::Delivered);
-        assert!(inbox.is_empty());
+        assert!(inbox.due(true).is_empty());
     }
 
     #[test]

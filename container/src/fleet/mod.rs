@@ -9,6 +9,7 @@ pub mod desk;
 pub mod env;
 pub mod inbox;
 pub mod machine;
+mod observe;
 pub mod process;
 pub mod session;
 pub mod stop;

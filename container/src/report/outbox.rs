@@ -51,8 +51,6 @@ pub enum SendEnd {
 pub trait Answers: Send + Sync {
     /// The Worker says that this session is over.
     fn stale(&self, item: &Item);
-    /// A call reached the Worker.
-    fn reached(&self);
 }
 
 impl Outbox {
@@ -101,7 +99,6 @@ impl Outbox {
             match send(worker, instance, &batch, answers).await {
                 Ok(()) => {
                     failures = 0;
-                    answers.reached();
                     self.remove(batch.len());
                 }
                 Err(error) if error.code() == Some("instance_superseded") => return SendEnd::Superseded,

@@ -110,8 +110,6 @@ async fn send_reports(town: Arc<Town>) {
                 session.signal(Signal::Stale);
             }
         }
-
-        fn reached(&self) {}
     }
     let answers = Stale(town.clone());
     let mut state = town.state.subscribe();
