@@ -32,3 +32,14 @@ fn all_of(aggregate: &str, play: fn(&str) -> String) {
         expect_file![file].assert_eq(&play(&scenario));
     }
 }
+
+/// Random walks: no step breaks an invariant or the fixpoint, and without faults everything ends or waits for a person.
+#[test]
+fn rig_walks() {
+    let number = |name: &str, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    let (first, count) = (number("WALK_FIRST", 0u64), number("WALK_COUNT", 60u64));
+    for seed in first..first + count {
+        println!("seed {seed}");
+        check::rig::walk(seed, 120);
+    }
+}

@@ -89,7 +89,7 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
             plan.write(Write::Acknowledged(seq));
             Receipt::Applied
         }
-        Event::SessionReported(key, fact) => match live(plan, key) {
+        Event::SessionReported(key, fact) => match session(plan, key) {
             Some(assignment) => session_reported(plan, &assignment, fact),
             None => Receipt::Stale,
         },
@@ -98,7 +98,7 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
             Some(_) => Receipt::Duplicate,
             None => Receipt::Stale,
         },
-        Event::SessionAnswered(key, answer) => match live(plan, key) {
+        Event::SessionAnswered(key, answer) => match session(plan, key) {
             Some(assignment) => session_answered(plan, &assignment, answer),
             None => Receipt::Stale,
         },
@@ -110,6 +110,11 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
 /// The live assignment of a session, if the epoch is its own.
 pub fn live(plan: &Plan, key: SessionKey) -> Option<Assignment> {
     plan.state().assignments.get(&key.assignment_id).filter(|a| a.is_live() && a.epoch == key.epoch).cloned()
+}
+
+/// The same, if a session may exist: nobody can truly report about an assignment that was never ordered.
+fn session(plan: &Plan, key: SessionKey) -> Option<Assignment> {
+    live(plan, key).filter(Assignment::has_session)
 }
 
 fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> Receipt {

@@ -67,11 +67,13 @@ fn endings_have_reasons(state: &State, breaches: &mut Vec<String>) {
     }
 }
 
-/// 7: a live issue is in progress exactly when somebody works on it.
+/// 7: a live issue is in progress exactly when somebody works on its present attempt; a session of an earlier attempt
+/// may still be ending.
 fn progress_is_work(state: &State, breaches: &mut Vec<String>) {
     for bead in state.beads.values().filter(|bead| bead.is_live_issue()) {
         let worked_on = state.live_assignments().any(|a| {
-            a.bead_id == bead.bead_id && matches!(a.phase, Phase::Starting | Phase::Running | Phase::Finishing)
+            let has_session = matches!(a.phase, Phase::Starting | Phase::Running | Phase::Finishing);
+            a.bead_id == bead.bead_id && a.bead_attempt == bead.attempt && has_session
         });
         let claimed = bead.claimed_until.is_some();
         if (bead.status == BeadStatus::InProgress) != (worked_on || claimed) {
