@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gastown_core::access::TownRole;
+use gastown_core::access::{Account, TownOwner, TownRole};
 use gastown_core::id::{AgentId, EscalationId, InstanceId, MessageId, RigId, TownId};
 use gastown_core::models::Resolution;
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::town::state::AccountKind;
 use gastown_core::wire::api::town as api;
 use gastown_core::wire::control::{Author, RuntimeConfig};
 use gastown_core::wire::report::{EventBatch, Fact, Heartbeat, Outcome, Ref};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::call::Call;
+use crate::requests::{Idempotency, Kept};
 
 /// Path of the live stream, which is no JSON: the body is `{"after": <seq or null>}`.
 pub const STREAM: &str = "/stream";
@@ -38,7 +40,7 @@ calls! {
         /// For people.
         name: String,
         /// `user` or `org`.
-        account_kind: gastown_core::town::state::AccountKind,
+        account_kind: AccountKind,
         /// The owner.
         account_id: String,
         /// Who asks.
@@ -88,7 +90,9 @@ calls! {
         new: NewRig,
         /// Who asks.
         actor: String,
-    } => "/add_rig", api::Rig;
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } => "/add_rig", Kept<api::Rig>;
 
     /// The town's rigs, newest first.
     ListRigs {} => "/list_rigs", Vec<api::Rig>;
@@ -253,13 +257,39 @@ calls! {
         batch: EventBatch,
     } => "/mayor_events", ();
 
-    /// Whether this is the mayor's present session.
-    IsMayor {
+    /// Who owns the town; what access is judged by.
+    Ownership {} => "/ownership", OwnerView;
+
+    /// Refused with `stale_assignment` unless this is the mayor's present session.
+    CheckMayor {
+        /// The token's agent.
+        agent_id: AgentId,
         /// The token's epoch.
         epoch: u64,
         /// The token's generation.
         generation: u64,
-    } => "/is_mayor", bool;
+    } => "/check_mayor", ();
+}
+
+/// Who owns a town.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OwnerView {
+    /// `user` or `org`.
+    pub account_kind: AccountKind,
+    /// The owner.
+    pub account_id: String,
+    /// Who created it.
+    pub created_by: String,
+}
+
+impl From<OwnerView> for TownOwner {
+    fn from(view: OwnerView) -> Self {
+        let account = match view.account_kind {
+            AccountKind::User => Account::User(view.account_id),
+            AccountKind::Org => Account::Org(view.account_id),
+        };
+        Self { account, created_by: view.created_by }
+    }
 }
 
 /// A repository to connect, already checked.

@@ -8,12 +8,14 @@ use gastown_core::config::{
     ConfigRefusal, Editor, Offers, PatchContext, Patched, SecretChange, SecretMark, SecretName, effective_town,
     effective_view, new_rig, new_town, patch_rig, patch_town, rig_view, town_view as config_view,
 };
-use gastown_core::id::RigId;
+use gastown_core::id::{IdSeed, RigId};
 use gastown_core::models::{Task, resolve};
 use gastown_core::town::Command;
 use gastown_core::town::command::{NewRig, RigPatch};
 use gastown_core::town::event::{Event, Receipt};
 use gastown_core::town::state::{MessageSource, RigEntry, State, Town as TownRow, TownStatus};
+use gastown_core::wire::api::town as api;
+use gastown_core::wire::code::Code;
 use gastown_core::wire::control::RigRef;
 use gastown_core::wire::envelope::Issue;
 use gastown_core::wire::report::{ItemStatus, Ref};
@@ -29,6 +31,7 @@ use crate::ambient;
 use crate::call::{Call, Incoming};
 use crate::catalogue::catalogue;
 use crate::error::{Error, Fault, Refusal, Result};
+use crate::requests::Kept;
 use crate::sql::Sql;
 
 /// Finds the handler of a call.
@@ -37,6 +40,7 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         ($($call:ident => $handler:expr,)*) => {
             match incoming.path.as_str() {
                 $(calls::$call::PATH => incoming.answer(async |call: calls::$call| $handler(inner, call)).await,)*
+                calls::AddRig::PATH => incoming.answer(async |call| add_rig(inner, call).await).await,
                 calls::STREAM => stream(inner, incoming),
                 _ => incoming.unknown(),
             }
@@ -50,7 +54,6 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         SetPaused => set_paused,
         ShowConfig => |inner: &Rc<Inner>, _| inner.with_state(config_of),
         PatchConfig => patch_config,
-        AddRig => add_rig,
         ListRigs => list_rigs,
         ShowRig => |inner: &Rc<Inner>, call: calls::ShowRig| shown_rig(inner, call.rig_id),
         PatchRig => change_rig,
@@ -76,7 +79,8 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         MayorBeat => mayor_beat,
         MayorOutcome => mayor_outcome,
         MayorEvents => mayor_events,
-        IsMayor => is_mayor,
+        Ownership => |inner: &Rc<Inner>, _| inner.with_state(ownership),
+        CheckMayor => check_mayor,
     }
 }
 
@@ -102,7 +106,7 @@ fn create(inner: &Rc<Inner>, call: calls::Create) -> Result<TownView> {
             next_epoch: 1,
             version: 1,
         };
-        let mut ids = gastown_core::id::IdSeed::new(ambient::seed());
+        let mut ids = IdSeed::new(ambient::seed());
         let state = State::new(town, ids.mint());
         inner.sql.atomically(|| {
             store::create(&inner.sql, &state)?;
@@ -152,8 +156,17 @@ fn patch_config(inner: &Rc<Inner>, call: calls::PatchConfig) -> Result<ConfigVie
     Ok(ConfigView { warnings: warnings.iter().map(warning).collect(), ..view })
 }
 
-fn add_rig(inner: &Rc<Inner>, call: calls::AddRig) -> Result<gastown_core::wire::api::town::Rig> {
-    let mut ids = gastown_core::id::IdSeed::new(ambient::seed());
+async fn add_rig(inner: &Rc<Inner>, call: calls::AddRig) -> Result<Kept<api::Rig>> {
+    let idempotency = call.idempotency.clone();
+    let now = || inner.now().unwrap_or_else(|_| ambient::wall_now());
+    inner.running.once(&inner.sql, now, idempotency.as_ref(), async || connect(inner, call)).await
+}
+
+fn connect(inner: &Rc<Inner>, call: calls::AddRig) -> Result<api::Rig> {
+    let mut ids = match &call.idempotency {
+        Some(idempotency) => idempotency.seed(),
+        None => IdSeed::new(ambient::seed()),
+    };
     let rig_id: RigId = ids.mint();
     let config = inner.with_state(|state| new_rig(&call.new.git_url, &state.town.config))?;
     inner.handle(Command::AddRig(Box::new(NewRig {
@@ -169,7 +182,7 @@ fn add_rig(inner: &Rc<Inner>, call: calls::AddRig) -> Result<gastown_core::wire:
     shown_rig(inner, rig_id)
 }
 
-fn list_rigs(inner: &Rc<Inner>, _: calls::ListRigs) -> Result<Vec<gastown_core::wire::api::town::Rig>> {
+fn list_rigs(inner: &Rc<Inner>, _: calls::ListRigs) -> Result<Vec<api::Rig>> {
     inner.with_state(|state| {
         let mut rigs: Vec<&RigEntry> = state.active_rigs().collect();
         rigs.sort_by_key(|rig| std::cmp::Reverse((rig.created_at, rig.rig_id)));
@@ -177,11 +190,11 @@ fn list_rigs(inner: &Rc<Inner>, _: calls::ListRigs) -> Result<Vec<gastown_core::
     })
 }
 
-fn shown_rig(inner: &Inner, rig_id: RigId) -> Result<gastown_core::wire::api::town::Rig> {
+fn shown_rig(inner: &Inner, rig_id: RigId) -> Result<api::Rig> {
     inner.with_state(|state| state.rigs.get(&rig_id).map(|rig| view::rig(state, rig)))?.ok_or_else(no_rig)
 }
 
-fn change_rig(inner: &Rc<Inner>, call: calls::PatchRig) -> Result<gastown_core::wire::api::town::Rig> {
+fn change_rig(inner: &Rc<Inner>, call: calls::PatchRig) -> Result<api::Rig> {
     let version = inner.with_state(|state| state.rigs.get(&call.rig_id).map(|rig| rig.version))?.ok_or_else(no_rig)?;
     check_version(call.if_version, version)?;
     let patch = RigPatch {
@@ -450,11 +463,26 @@ fn mayor_events(inner: &Rc<Inner>, call: calls::MayorEvents) -> Result<()> {
     inner.publish(frames)
 }
 
-fn is_mayor(inner: &Rc<Inner>, call: calls::IsMayor) -> Result<bool> {
-    inner.with_state(|state| {
-        let is_live = state.mayor.assignment_id.is_some() && state.mayor.epoch == call.epoch;
-        is_live && state.town.credential_gen == call.generation
-    })
+fn ownership(state: &State) -> calls::OwnerView {
+    let town = &state.town;
+    calls::OwnerView {
+        account_kind: town.account_kind,
+        account_id: town.account_id.clone(),
+        created_by: town.created_by.clone(),
+    }
+}
+
+fn check_mayor(inner: &Rc<Inner>, call: calls::CheckMayor) -> Result<()> {
+    let (is_current, epoch) = inner.with_state(|state| {
+        let mayor = &state.mayor;
+        let is_live = mayor.assignment_id.is_some() && mayor.epoch == call.epoch && mayor.agent_id == call.agent_id;
+        (is_live && state.town.credential_gen == call.generation, mayor.epoch)
+    })?;
+    if is_current {
+        return Ok(());
+    }
+    let details = json!({ "current_epoch": epoch });
+    Err(Refusal::new(Code::StaleAssignment, "This session of the mayor is over").with(details).into())
 }
 
 fn runtime_word(inner: &Inner) -> Result<RuntimeWord> {
@@ -556,9 +584,8 @@ fn environment(inner: &Inner) -> Result<BTreeMap<String, String>> {
 fn check_version(wanted: Option<u64>, present: u64) -> Result<()> {
     match wanted {
         Some(wanted) if wanted != present => {
-            let code = gastown_core::wire::code::Code::PreconditionFailed;
             let details = json!({ "etag": format!("\"{present}\"") });
-            Err(Refusal::new(code, "Somebody else changed it meanwhile").with(details).into())
+            Err(Refusal::new(Code::PreconditionFailed, "Somebody else changed it meanwhile").with(details).into())
         }
         Some(_) | None => Ok(()),
     }
@@ -574,7 +601,7 @@ fn config_refusal(refused: ConfigRefusal) -> Error {
             message: issue.message.clone(),
         })
         .collect();
-    let code = refused.code.as_str().parse().unwrap_or(gastown_core::wire::code::Code::InvalidRequest);
+    let code = refused.code.as_str().parse().unwrap_or(Code::InvalidRequest);
     let message = refused.issues.first().map(|issue| issue.message.clone()).unwrap_or_default();
     Refusal { issues, ..Refusal::new(code, message) }.into()
 }

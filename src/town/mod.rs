@@ -23,6 +23,7 @@ use worker::{Env, Request, Response, durable_object};
 
 use crate::call::{Incoming, respond};
 use crate::error::{Fault, Result};
+use crate::requests::Running;
 use crate::sql::migrate::{TOWN, migrate};
 use crate::sql::workers::DurableSql;
 
@@ -41,6 +42,8 @@ struct Inner {
     memory: RefCell<Option<State>>,
     /// Readers of the live stream.
     readers: RefCell<stream::Readers>,
+    /// Keyed requests whose first run has not ended.
+    running: Running,
     /// Whether the schema is current.
     is_migrated: Cell<bool>,
     /// Breaches of invariants that were logged already.
@@ -56,6 +59,7 @@ impl worker::DurableObject for Town {
             sql,
             memory: RefCell::default(),
             readers: RefCell::default(),
+            running: Running::default(),
             is_migrated: Cell::new(false),
             breaches: RefCell::default(),
         };

@@ -1,10 +1,16 @@
 //! What the town's runtime keeper can be asked: orders of the Town and its Rigs, and what the runtime itself reports.
 //! The keeper adds what only it knows (instance, tokens, environment) and speaks the control API (container.md 2).
 
-use gastown_core::id::{JobId, RigId, TownId};
+use gastown_core::id::{AgentId, AssignmentId, InstanceId, JobId, RigId, TownId};
 use gastown_core::session::{JobAnswer, SessionAnswer, SessionKey, StartAnswer};
+use gastown_core::time::Timestamp;
+use gastown_core::wire::api::snapshot::RuntimeStatus;
 use gastown_core::wire::control::{JobOrder, Message, PushedMessages, Reason, StopMode};
 use gastown_core::wire::order::SessionOrder;
+use gastown_core::wire::report::{
+    AgentToken, ContainerToken, EventBatches, EventsReply, Facts, FactsReply, Heartbeat, HeartbeatReply, Outcomes,
+    OutcomesReply, Ref, Register, RegisterReply,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
@@ -153,4 +159,143 @@ pub struct Reconfigure {
 impl Call for Reconfigure {
     const PATH: &'static str = "/reconfigure";
     type Reply = ();
+}
+
+/// Whether this is the town's present runtime: refused when another instance owns the town, or the token's generation
+/// is over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckRuntime {
+    /// The token's instance.
+    pub instance_id: InstanceId,
+    /// The token's generation.
+    pub generation: u64,
+}
+
+impl Call for CheckRuntime {
+    const PATH: &'static str = "/check_runtime";
+    type Reply = ();
+}
+
+/// `POST T/runtime/register`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuntimeRegisters {
+    /// What it says.
+    pub register: Register,
+}
+
+impl Call for RuntimeRegisters {
+    const PATH: &'static str = "/runtime_registers";
+    type Reply = RegisterReply;
+}
+
+/// `POST T/runtime/facts`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuntimeReports {
+    /// What it says.
+    pub facts: Facts,
+}
+
+impl Call for RuntimeReports {
+    const PATH: &'static str = "/runtime_reports";
+    type Reply = FactsReply;
+}
+
+/// `POST T/runtime/heartbeat`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuntimeBeats {
+    /// What it says.
+    pub heartbeat: Heartbeat,
+}
+
+impl Call for RuntimeBeats {
+    const PATH: &'static str = "/runtime_beats";
+    type Reply = HeartbeatReply;
+}
+
+/// `POST T/runtime/outcomes`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuntimeEnds {
+    /// What it says.
+    pub outcomes: Outcomes,
+}
+
+impl Call for RuntimeEnds {
+    const PATH: &'static str = "/runtime_ends";
+    type Reply = OutcomesReply;
+}
+
+/// `POST T/runtime/events`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuntimeShows {
+    /// What it says.
+    pub events: EventBatches,
+}
+
+impl Call for RuntimeShows {
+    const PATH: &'static str = "/runtime_shows";
+    type Reply = EventsReply;
+}
+
+/// `POST T/runtime/agent-tokens`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RenewTokens {
+    /// For these sessions.
+    pub sessions: Vec<Ref>,
+}
+
+impl Call for RenewTokens {
+    const PATH: &'static str = "/renew_tokens";
+    type Reply = Vec<AgentToken>;
+}
+
+/// `POST T/refresh-container-token`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RefreshToken {
+    /// The token's instance.
+    pub instance_id: InstanceId,
+    /// Whether the token had ended.
+    pub was_late: bool,
+}
+
+impl Call for RefreshToken {
+    const PATH: &'static str = "/refresh_token";
+    type Reply = ContainerToken;
+}
+
+/// **RuntimeStatus**.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShowRuntime {}
+
+impl Call for ShowRuntime {
+    const PATH: &'static str = "/show_runtime";
+    type Reply = RuntimeStatus;
+}
+
+/// Transcript events of an agent, ascending.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListTranscript {
+    /// Whose.
+    pub agent_id: AgentId,
+    /// Only later ones.
+    pub after_id: Option<u64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Call for ListTranscript {
+    const PATH: &'static str = "/list_transcript";
+    type Reply = Vec<AgentEvent>;
+}
+
+/// **AgentEvent**.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct AgentEvent {
+    pub id: u64,
+    pub agent_id: AgentId,
+    pub event_type: String,
+    pub data: serde_json::Value,
+    pub created_at: Timestamp,
+    pub assignment_id: Option<AssignmentId>,
+    pub seq: u64,
 }

@@ -1,0 +1,233 @@
+//! The only place that sees a token: verifies it, and asks whoever knows what the token cannot say. The decision itself is
+//! `core::access`; the checks run in the order of api.md 2.3, before the body is read and before any effect.
+
+use std::time::Duration;
+
+use gastown_core::access::{
+    Access, Admission, AgentCaller, Caller, Denial, Level, MayorCaller, RuntimeCaller, Scope, TownRole, UserCaller,
+    admit, admit_role, admit_to_town,
+};
+use gastown_core::id::{RigRef, TownId};
+use gastown_core::wire::code::Code;
+use worker::{Env, Request};
+
+use super::inbound::Params;
+use super::{Head, LATE_REFRESH, cookie_name, is_origin_allowed};
+use crate::account::calls::CheckSession;
+use crate::ambient::wall_now;
+use crate::call::{Call, ask};
+use crate::env::{Object, Settings, stub};
+use crate::error::{Error, Refusal, Result};
+use crate::rig::calls::CheckAgent;
+use crate::routes::Route;
+use crate::town::calls::{CheckMayor, Ownership};
+use crate::town_container::calls::CheckRuntime;
+
+/// A request at the door of its row.
+pub struct Entry<'a> {
+    /// The row.
+    pub route: &'static Route,
+    /// Ids of the path.
+    pub params: &'a Params,
+    /// What is known of the request.
+    pub head: &'a Head,
+    /// The deployment.
+    pub settings: &'static Settings,
+    /// Bindings.
+    pub env: &'a Env,
+}
+
+/// Who may go on.
+pub struct Admitted {
+    /// The caller.
+    pub caller: Caller,
+    /// What a person is to the town of the path.
+    pub town_role: Option<TownRole>,
+}
+
+impl Entry<'_> {
+    /// Decides whether this request may go on.
+    pub async fn admit(&self, request: &Request) -> Result<Admitted> {
+        let access = &self.route.access;
+        let caller = match self.caller(request) {
+            Err(_) if access.is_public() => Caller::Anonymous,
+            other => other?,
+        };
+        if access.is_public() {
+            return Ok(Admitted { caller, town_role: None });
+        }
+        if let Caller::User(user) = &caller {
+            self.check_session(user).await?;
+        }
+        let scope = self.scope(&caller)?;
+        let town_role = match admit(&caller, access, &scope).map_err(|denial| refuse(denial, access))? {
+            Admission::Granted => None,
+            Admission::AskTown(level) => Some(self.ask_town(&caller, level, &scope).await?),
+            Admission::AskRig => self.ask_rig(&caller).await?,
+            Admission::AskMayor => self.ask_mayor(&caller).await?,
+            Admission::AskRuntime => self.ask_runtime(&caller).await?,
+        };
+        admit_role(&caller, access).map_err(|denial| refuse(denial, access))?;
+        Ok(Admitted { caller, town_role })
+    }
+
+    /// The bearer token wins over the cookie; a cookie that may change something must come from a page of ours.
+    fn caller(&self, request: &Request) -> Result<Caller> {
+        let header = |name: &str| request.headers().get(name).ok().flatten();
+        let wall = wall_now();
+        if let Some(token) = header("authorization").as_deref().and_then(bearer) {
+            let late = if self.route.may_be_late { LATE_REFRESH } else { Duration::ZERO };
+            return self.settings.keys.caller(token, wall, late).map_err(|d| refuse(d, &self.route.access));
+        }
+        let cookies = header("cookie").unwrap_or_default();
+        let Some(cookie) = cookie(&cookies, cookie_name(&self.head.own_origin)) else {
+            return Ok(Caller::Anonymous);
+        };
+        let user = self.settings.keys.session(cookie, wall).map_err(|d| refuse(d, &self.route.access))?;
+        let is_read = matches!(self.head.method.as_str(), "GET" | "HEAD");
+        let allowed = |origin: &String| is_origin_allowed(origin, &self.head.own_origin, self.settings);
+        match &self.head.origin {
+            Some(origin) if !allowed(origin) => Err(Code::OriginNotAllowed),
+            None if !is_read => Err(Code::OriginNotAllowed),
+            Some(_) | None => Ok(Caller::User(user)),
+        }
+        .map_err(|code| Refusal::new(code, "This page may not act for you").into())
+    }
+
+    /// Ids of the path; what is no id names nothing, and that is only told to someone who showed a credential.
+    fn scope(&self, caller: &Caller) -> Result<Scope> {
+        if *caller == Caller::Anonymous {
+            return Ok(Scope::default());
+        }
+        let id = |name: &str| self.params.get(name);
+        Ok(Scope {
+            is_read: matches!(self.head.method.as_str(), "GET" | "HEAD"),
+            user_id: id("userId").map(str::to_owned),
+            org_id: id("orgId").map(str::to_owned),
+            town_id: id("townId").map(|_| self.params.id("townId", "town")).transpose()?,
+            rig_id: id("rigId").map(|_| self.params.id::<RigRef>("rigId", "rig")).transpose()?,
+            agent_id: match id("agentId") {
+                // In `T/agents/…` the word stands for the mayor's id, which the town knows.
+                None | Some("mayor" | "stream") => None,
+                Some(_) => Some(self.params.id("agentId", "agent")?),
+            },
+        })
+    }
+
+    /// A session that was signed out, or an older generation than the account's, is over.
+    async fn check_session(&self, user: &UserCaller) -> Result<()> {
+        if user.session_id.is_none() && user.generation.is_none() {
+            return Ok(());
+        }
+        let check = CheckSession { session_id: user.session_id.clone(), generation: user.generation };
+        let account = format!("user:{}", user.user_id);
+        match self.ask(Object::Account, &account, &check).await?.is_live {
+            true => Ok(()),
+            false => Err(refuse(Denial::TokenInvalid, &self.route.access)),
+        }
+    }
+
+    async fn ask_town(&self, caller: &Caller, level: Level, scope: &Scope) -> Result<TownRole> {
+        let (Caller::User(user), Some(town_id)) = (caller, scope.town_id) else {
+            return Err(refuse(Denial::NotFound, &self.route.access));
+        };
+        let owner = self.ask(Object::Town, &town_id.to_string(), &Ownership {}).await?;
+        admit_to_town(user, level, &owner.into(), scope.is_read).map_err(|denial| refuse(denial, &self.route.access))
+    }
+
+    async fn ask_rig(&self, caller: &Caller) -> Result<Option<TownRole>> {
+        if let Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session }) = *caller {
+            let check = CheckAgent { town_id, agent_id, session: session.into() };
+            self.ask(Object::Rig, &rig_id.to_string(), &check).await?;
+        }
+        Ok(None)
+    }
+
+    async fn ask_mayor(&self, caller: &Caller) -> Result<Option<TownRole>> {
+        if let Caller::Mayor(MayorCaller { town_id, agent_id, epoch, generation }) = *caller {
+            self.ask(Object::Town, &town_id.to_string(), &CheckMayor { agent_id, epoch, generation }).await?;
+        }
+        Ok(None)
+    }
+
+    async fn ask_runtime(&self, caller: &Caller) -> Result<Option<TownRole>> {
+        if let Caller::Runtime(RuntimeCaller { town_id, instance_id, generation, .. }) = *caller {
+            let check = CheckRuntime { instance_id, generation };
+            self.ask(Object::TownContainer, &town_id.to_string(), &check).await?;
+        }
+        Ok(None)
+    }
+
+    async fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Result<C::Reply> {
+        ask(&stub(self.env, object, name)?, call, &self.head.request_id).await
+    }
+}
+
+/// Whether a person may act at this level in a town that the body names (`POST /api/users/:userId/rigs`).
+pub async fn check_town(
+    env: &Env,
+    user: &UserCaller,
+    level: Level,
+    town_id: TownId,
+    is_read: bool,
+    request_id: &str,
+) -> Result<TownRole> {
+    let owner = ask(&stub(env, Object::Town, &town_id.to_string())?, &Ownership {}, request_id).await?;
+    admit_to_town(user, level, &owner.into(), is_read).map_err(|denial| refuse(denial, &Access::any(&[])))
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(n, _)| *n == name).map(|(_, value)| value)
+}
+
+fn refuse(denial: Denial, access: &Access) -> Error {
+    if denial == Denial::NotFound {
+        return Refusal::not_found("town").into();
+    }
+    let message = match denial {
+        Denial::Unauthenticated => "Sign in, or send a bearer token".to_owned(),
+        Denial::TokenInvalid => "The credential is not valid".to_owned(),
+        Denial::TokenExpired => "The credential has expired".to_owned(),
+        Denial::TicketInvalid => "The ticket is not valid".to_owned(),
+        Denial::CredentialNotAccepted => {
+            let levels: Vec<&str> = access.any_of.iter().map(|level| level.as_str()).collect();
+            format!("This route is for {}", levels.join(", "))
+        }
+        Denial::Forbidden => "You may not do this".to_owned(),
+        Denial::WrongTown => "The credential is for another town".to_owned(),
+        Denial::WrongRig => "The credential is for another rig".to_owned(),
+        Denial::WrongAgent => "The credential is for another agent".to_owned(),
+        Denial::WrongAccount => "The path names another account".to_owned(),
+        Denial::RoleNotAllowed => "This role may not do this".to_owned(),
+        Denial::AdminReadOnly => "Administrators may read, not change".to_owned(),
+        Denial::AccessDisabled => "Access to Gas Town is disabled for this account".to_owned(),
+        Denial::StaleAssignment => "This assignment is over".to_owned(),
+        Denial::NotFound => "No such town".to_owned(),
+    };
+    Refusal::new(denial.into(), message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_found_in_any_letter_case() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bEARER  abc "), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("Bearer "), None);
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let header = "a=1; gastown_session=x.y.z; b=2";
+        assert_eq!(cookie(header, "gastown_session"), Some("x.y.z"));
+        assert_eq!(cookie(header, "session"), None);
+    }
+}

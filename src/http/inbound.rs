@@ -1,0 +1,177 @@
+//! One admitted request as its handler sees it: who calls, which ids the path names, what the body says.
+
+use gastown_core::access::{Caller, TownRole, UserCaller};
+use gastown_core::id::{AgentId, BeadId, RigId, RigRef, TownId};
+use gastown_core::wire::api::read::{Request, read};
+use gastown_core::wire::code::Code;
+use worker::{Env, Stub};
+
+use super::Head;
+use super::query::Query;
+use crate::call::{Call, ask};
+use crate::env::{Object, Settings, stub};
+use crate::error::{Fault, Refusal, Result};
+use crate::requests::{Idempotency, digest};
+use crate::routes::Route;
+
+/// A request that may go on.
+pub struct Inbound {
+    /// Bindings.
+    pub env: Env,
+    /// The deployment.
+    pub settings: &'static Settings,
+    /// Its row.
+    pub route: &'static Route,
+    /// Who calls.
+    pub caller: Caller,
+    /// What the caller is to the town of the path, when it is a person.
+    pub town_role: Option<TownRole>,
+    /// Ids of the path.
+    pub params: Params,
+    /// Query string.
+    pub query: Query,
+    /// Headers that handlers read.
+    pub headers: Headers,
+    /// Body.
+    pub body: Vec<u8>,
+    /// What was known before.
+    pub head: Head,
+}
+
+/// Headers that handlers read.
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    /// `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    /// `If-Match`.
+    pub if_match: Option<String>,
+    /// `Last-Event-ID`.
+    pub last_event_id: Option<String>,
+}
+
+impl Headers {
+    /// Takes them from a request.
+    pub fn of(request: &worker::Request) -> Self {
+        let header = |name: &str| request.headers().get(name).ok().flatten();
+        Self {
+            idempotency_key: header("idempotency-key"),
+            if_match: header("if-match"),
+            last_event_id: header("last-event-id"),
+        }
+    }
+}
+
+/// The parts of a path that its row names, decoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(Vec<(&'static str, String)>);
+
+impl Params {
+    /// Names and values in the order of the path.
+    pub fn new(pairs: Vec<(&'static str, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// The value of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// An id; what is no id names nothing (404).
+    pub fn id<T: std::str::FromStr>(&self, name: &str, kind: &str) -> Result<T> {
+        self.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| Refusal::not_found(kind).into())
+    }
+}
+
+impl Inbound {
+    /// `:townId`.
+    pub fn town_id(&self) -> Result<TownId> {
+        self.params.id("townId", "town")
+    }
+
+    /// `:rigId`.
+    pub fn rig_id(&self) -> Result<RigId> {
+        self.params.id("rigId", "rig")
+    }
+
+    /// `:rigId`, or the mayor's literal.
+    pub fn rig_ref(&self) -> Result<RigRef> {
+        self.params.id("rigId", "rig")
+    }
+
+    /// `:agentId`.
+    pub fn agent_id(&self) -> Result<AgentId> {
+        self.params.id("agentId", "agent")
+    }
+
+    /// `:beadId`.
+    pub fn bead_id(&self) -> Result<BeadId> {
+        self.params.id("beadId", "bead")
+    }
+
+    /// The body as this request.
+    pub fn read<T: Request>(&self) -> Result<T> {
+        Ok(read(&self.body)?)
+    }
+
+    /// The person who calls.
+    pub fn user(&self) -> Result<&UserCaller> {
+        match &self.caller {
+            Caller::User(user) => Ok(user),
+            Caller::Anonymous | Caller::Agent(_) | Caller::Mayor(_) | Caller::Runtime(_) => {
+                Err(Refusal::new(Code::CredentialNotAccepted, "This route is for people").into())
+            }
+        }
+    }
+
+    /// An object by name.
+    pub fn object(&self, object: Object, name: &str) -> Result<Stub> {
+        stub(&self.env, object, name)
+    }
+
+    /// Asks the town of the path.
+    pub async fn ask_town<C: Call>(&self, call: &C) -> Result<C::Reply> {
+        self.ask(Object::Town, &self.town_id()?.to_string(), call).await
+    }
+
+    /// Asks a rig. That it belongs to the town of the path is the rig's own check.
+    pub async fn ask_rig<C: Call>(&self, rig_id: RigId, call: &C) -> Result<C::Reply> {
+        self.ask(Object::Rig, &rig_id.to_string(), call).await
+    }
+
+    /// Asks the runtime of the town of the path.
+    pub async fn ask_container<C: Call>(&self, call: &C) -> Result<C::Reply> {
+        self.ask(Object::TownContainer, &self.town_id()?.to_string(), call).await
+    }
+
+    /// Asks any object.
+    pub async fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Result<C::Reply> {
+        ask(&self.object(object, name)?, call, &self.head.request_id).await
+    }
+
+    /// The key under which this request's reply is kept (api.md 1.6): subject, method and path are part of it.
+    pub fn idempotency(&self) -> Result<Option<Idempotency>> {
+        let Some(key) = &self.headers.idempotency_key else { return Ok(None) };
+        if !self.route.is_idempotent {
+            return Ok(None);
+        }
+        if key.is_empty() || key.len() > 128 || !key.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            let message = "Idempotency-Key must be 1 to 128 printable ASCII characters";
+            return Err(Refusal::new(Code::InvalidRequest, message).into());
+        }
+        let subject = subject(&self.caller).ok_or_else(|| Fault::new("scope an idempotency key", "no subject"))?;
+        Ok(Some(Idempotency {
+            key: format!("{subject} {} {} {key}", self.head.method, self.head.path),
+            body_digest: format!("{:032x}", digest(&self.body)),
+        }))
+    }
+}
+
+fn subject(caller: &Caller) -> Option<String> {
+    match caller {
+        Caller::Anonymous => None,
+        Caller::User(user) => Some(format!("user:{}", user.user_id)),
+        Caller::Agent(agent) => Some(format!("agent:{}", agent.agent_id)),
+        Caller::Mayor(mayor) => Some(format!("mayor:{}", mayor.agent_id)),
+        Caller::Runtime(runtime) => Some(format!("runtime:{}", runtime.town_id)),
+    }
+}

@@ -1,0 +1,249 @@
+//! The route table: method, path, access, handler, one line each (api.md 3). The router, the access check, the test that
+//! every row is well formed, and `docs/routes.md` all read it. There is no prefix and no middleware, so order does not
+//! matter.
+
+use std::cell::OnceCell;
+use std::future::Future;
+use std::pin::Pin;
+
+use gastown_core::access::{Access, Level};
+use gastown_core::limits::{BODY_BYTES_MAX, EVENT_BATCH_BYTES_MAX};
+
+use crate::error::Result;
+use crate::http::inbound::{Inbound, Params};
+use crate::http::reply::Reply;
+use crate::http::{config, feed, health, mayor, rigs, session, towns};
+
+/// Methods that rows have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// Reads; never changes anything but what is delivered by reading.
+    Get,
+    /// Makes, or acts.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes some fields.
+    Patch,
+    /// Takes away.
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A handler, as the table keeps it.
+pub type Handler = fn(Inbound) -> Pin<Box<dyn Future<Output = Result<Reply>>>>;
+
+/// One row.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path; parts in braces are named.
+    pub path: &'static str,
+    /// Who may call.
+    pub access: Access,
+    /// Name of the handler: `towns::create`.
+    pub operation: &'static str,
+    /// What it does.
+    pub handler: Handler,
+    /// Honours `Idempotency-Key`.
+    pub is_idempotent: bool,
+    /// Largest body, in bytes.
+    pub body_max: usize,
+    /// A container token may have ended (`refresh-container-token`).
+    pub may_be_late: bool,
+}
+
+/// Flags of a row: `K` honours Idempotency-Key, `Large` takes event batches, `Late` takes a container token that ended.
+macro_rules! flag {
+    (K is K) => {
+        true
+    };
+    (Large is Large) => {
+        true
+    };
+    (Late is Late) => {
+        true
+    };
+    ($flag:ident is $other:ident) => {
+        false
+    };
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal [$($level:ident),+] $($flag:ident)* $(for $($role:ident)|+)? => $module:ident::$handler:ident;)*) => {
+        &[$(Route {
+            method: Method::$method,
+            path: $path,
+            access: Access { any_of: &[$(Level::$level),+], roles: &[$($(Role::$role),+)?] },
+            operation: concat!(stringify!($module), "::", stringify!($handler)),
+            handler: |inbound| Box::pin($module::$handler(inbound)),
+            is_idempotent: $(flag!($flag is K) ||)* false,
+            body_max: if $(flag!($flag is Large) ||)* false { EVENT_BATCH_BYTES_MAX } else { BODY_BYTES_MAX },
+            may_be_late: $(flag!($flag is Late) ||)* false,
+        }),*]
+    };
+}
+
+/// Every route.
+pub static ROUTES: &[Route] = routes! {
+    // Service, session (3.1)
+    Get    "/health"                                      [Public]                 => health::show;
+    Get    "/api/meta"                                    [Public]                 => health::meta;
+    Post   "/api/session"                                 [Public]                 => session::create;
+    Get    "/api/session"                                 [User]                   => session::show;
+    Delete "/api/session"                                 [User]                   => session::delete;
+    Post   "/api/session/refresh"                         [User]                   => session::refresh;
+    Post   "/api/session/revoke-all"                      [User]                   => session::revoke_all;
+    Get    "/api/config-schema"                           [User]                   => config::schema;
+
+    // Towns and rigs of an account (3.2)
+    Get    "/api/towns"                                   [User]                   => towns::list;
+    Post   "/api/towns"                                   [User]      K            => towns::create;
+    Get    "/api/users/{userId}/towns"                    [User]                   => towns::list_of_user;
+    Post   "/api/users/{userId}/towns"                    [User]      K            => towns::create;
+    Post   "/api/users/{userId}/rigs"                     [User]      K            => rigs::create_for_user;
+    Get    "/api/orgs/{orgId}/towns"                      [OrgMember]              => towns::list_of_org;
+    Post   "/api/orgs/{orgId}/towns"                      [OrgMember] K            => towns::create_for_org;
+    Get    "/api/towns/{townId}"                          [TownMember]             => towns::show;
+    Patch  "/api/towns/{townId}"                          [TownOwner]              => towns::rename;
+    Delete "/api/towns/{townId}"                          [TownOwner]              => towns::delete;
+    Get    "/api/towns/{townId}/rigs"                     [TownMember]             => rigs::list;
+    Post   "/api/towns/{townId}/rigs"                     [TownMember] K           => rigs::create;
+    Get    "/api/towns/{townId}/rigs/{rigId}"             [TownMember]             => rigs::show;
+    Patch  "/api/towns/{townId}/rigs/{rigId}"             [TownOwner]              => rigs::patch;
+    Delete "/api/towns/{townId}/rigs/{rigId}"             [TownOwner]              => rigs::delete;
+    Post   "/api/towns/{townId}/rigs/{rigId}/check-access" [TownMember]            => rigs::check_access;
+
+    // The mayor (3.5)
+    Post   "/api/towns/{townId}/mayor/message"            [TownMember] K           => mayor::say;
+    Get    "/api/towns/{townId}/mayor/status"             [TownMember]             => mayor::status;
+    Get    "/api/towns/{townId}/mayor/messages"           [TownMember]             => mayor::messages;
+    Post   "/api/towns/{townId}/mayor/ensure"             [TownMember]             => mayor::ensure;
+    Post   "/api/towns/{townId}/mayor/configure"          [TownMember]             => mayor::configure;
+    Post   "/api/towns/{townId}/mayor/restart"            [TownMember]             => mayor::restart;
+
+    // Feed, live stream, escalations (3.6)
+    Get    "/api/towns/{townId}/events"                   [TownMember]             => feed::list;
+    Get    "/api/towns/{townId}/events/stream"            [TownMember]             => feed::stream;
+    Get    "/api/towns/{townId}/snapshot"                 [TownMember]             => feed::snapshot;
+    Get    "/api/towns/{townId}/escalations"              [TownMember]             => feed::escalations;
+    Post   "/api/towns/{townId}/escalations/{escalationId}/acknowledge" [TownMember] => feed::acknowledge;
+
+    // Settings and town control (3.7)
+    Get    "/api/towns/{townId}/config"                   [TownMember]             => config::show;
+    Patch  "/api/towns/{townId}/config"                   [TownOwner]              => config::patch;
+    Get    "/api/towns/{townId}/rigs/{rigId}/config"      [TownMember]             => config::show_rig;
+    Patch  "/api/towns/{townId}/rigs/{rigId}/config"      [TownOwner]              => config::patch_rig;
+    Post   "/api/towns/{townId}/pause"                    [TownMember]             => towns::pause;
+    Post   "/api/towns/{townId}/resume"                   [TownMember]             => towns::resume;
+};
+
+/// What the table says of a request.
+pub enum Found {
+    /// No row has this path.
+    Nothing,
+    /// The path is known, the method is not; `allow` is the header's value.
+    OtherMethod {
+        /// Methods that the path does have.
+        allow: String,
+    },
+    /// This row, with the named parts of the path, decoded.
+    Row {
+        /// The row.
+        route: &'static Route,
+        /// Named parts.
+        params: Params,
+    },
+}
+
+/// Finds the row of a request.
+pub fn find(method: &str, path: &str) -> Found {
+    let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+    ROUTER.with(|cell| {
+        let router = cell.get_or_init(router);
+        let Ok(matched) = router.at(path) else { return Found::Nothing };
+        let rows = || matched.value.iter().map(|&index| &ROUTES[index]);
+        let wanted = if method == "HEAD" { "GET" } else { method };
+        match rows().find(|route| route.method.as_str() == wanted) {
+            Some(route) => Found::Row { route, params: params(route, &matched.params) },
+            None => {
+                let mut allow: Vec<&str> = rows().map(|route| route.method.as_str()).collect();
+                allow.sort_unstable();
+                Found::OtherMethod { allow: allow.join(", ") }
+            }
+        }
+    })
+}
+
+thread_local! {
+    static ROUTER: OnceCell<matchit::Router<Vec<usize>>> = const { OnceCell::new() };
+}
+
+/// Paths to the rows that have them. Two rows that cannot be told apart are found by the test below.
+fn router() -> matchit::Router<Vec<usize>> {
+    let mut by_path: std::collections::BTreeMap<&'static str, Vec<usize>> = std::collections::BTreeMap::new();
+    for (index, route) in ROUTES.iter().enumerate() {
+        by_path.entry(route.path).or_default().push(index);
+    }
+    let mut router = matchit::Router::new();
+    for (path, rows) in by_path {
+        if let Err(error) = router.insert(path, rows) {
+            crate::log::error("a route cannot be reached", &[("path", &path), ("error", &error)]);
+        }
+    }
+    router
+}
+
+/// The named parts, under the names that the row gives them.
+fn params(route: &'static Route, matched: &matchit::Params<'_, '_>) -> Params {
+    let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let pairs = names.filter_map(|name| Some((name, crate::http::query::decode(matched.get(name)?))));
+    Params::new(pairs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_can_be_reached_by_its_own_path() {
+        let router = router();
+        for route in ROUTES {
+            let path: Vec<&str> =
+                route.path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+            let path = path.join("/");
+            let rows = router.at(&path).unwrap_or_else(|_| panic!("{}", route.path));
+            assert!(rows.value.iter().any(|&index| std::ptr::eq(&ROUTES[index], route)), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn no_two_rows_have_the_same_method_and_path() {
+        let mut seen = std::collections::BTreeSet::new();
+        for route in ROUTES {
+            assert!(seen.insert((route.method, route.path)), "{} {}", route.method.as_str(), route.path);
+        }
+    }
+
+    #[test]
+    fn a_known_path_with_another_method_says_what_is_allowed() {
+        match find("PUT", "/api/towns/x") {
+            Found::OtherMethod { allow } => assert_eq!(allow, "DELETE, GET, PATCH"),
+            Found::Nothing | Found::Row { .. } => panic!("not told"),
+        }
+        assert!(matches!(find("GET", "/api/nothing"), Found::Nothing));
+        assert!(matches!(find("HEAD", "/health"), Found::Row { .. }));
+    }
+}
