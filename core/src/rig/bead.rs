@@ -378,7 +378,11 @@ pub fn fail(plan: &mut Plan, bead_id: BeadId, code: FailureCode, message: &str, 
     });
     plan.status_changed(bead_id, old, BeadStatus::Failed, actor);
     ended(plan, bead_id, actor);
-    let has_dependents = plan.state().edges.keys().any(|&(_, blocker)| blocker == bead_id);
+    let has_dependents = plan
+        .state()
+        .edges
+        .keys()
+        .any(|&(dependent, blocker)| blocker == bead_id && plan.state().live_bead(dependent).is_some());
     let Some(bead) = plan.state().beads.get(&bead_id) else { return };
     if bead.kind == BeadType::Issue {
         let severity = if has_dependents || bead.convoy_id.is_some() { Severity::High } else { Severity::Medium };

@@ -747,8 +747,13 @@ fn check_known(plan: &Plan, bead_ids: &[BeadId]) -> Result<(), Refusal> {
 }
 
 /// Refuses edges that would let a bead wait for itself, and names the beads on the way (domain.md 3.5).
+/// Follows what still holds somebody back: not the edges that were waived or satisfied, nor those of closed beads.
 fn check_cycle(plan: &Plan, bead_id: BeadId, blockers: &[BeadId]) -> Result<(), Refusal> {
-    let edges = &plan.state().edges;
+    let is_closed = |id| plan.state().beads.get(&id).is_some_and(|bead| bead.status == BeadStatus::Closed);
+    let holds = |edge: &&Edge| match edge.state {
+        EdgeState::Pending | EdgeState::Failed => !is_closed(edge.bead_id),
+        EdgeState::Satisfied | EdgeState::Waived => false,
+    };
     let mut paths: Vec<Vec<BeadId>> = blockers.iter().filter(|&&b| b != bead_id).map(|&b| vec![bead_id, b]).collect();
     let mut seen = BTreeSet::new();
     while let Some(path) = paths.pop() {
@@ -757,8 +762,8 @@ fn check_cycle(plan: &Plan, bead_id: BeadId, blockers: &[BeadId]) -> Result<(), 
             return Err(Refusal::DependencyCycle(path[..path.len() - 1].to_vec()));
         }
         if seen.insert(last) {
-            for &(_, blocker) in edges.keys().filter(|(dependent, _)| *dependent == last) {
-                paths.push(path.iter().copied().chain([blocker]).collect());
+            for edge in plan.state().edges.values().filter(holds).filter(|edge| edge.bead_id == last) {
+                paths.push(path.iter().copied().chain([edge.blocker_id]).collect());
             }
         }
     }

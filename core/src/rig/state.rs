@@ -77,7 +77,8 @@ pub struct State {
     pub rig: Rig,
     /// Live beads, and those recalled for this commit.
     pub beads: BTreeMap<BeadId, Bead>,
-    /// Dependencies of live beads, by (dependent, blocker).
+    /// Dependencies of live beads, and those of ended beads on live ones, by (dependent, blocker): an ended bead may be
+    /// tried again, and shall then wait for what is so by then.
     pub edges: BTreeMap<(BeadId, BeadId), Edge>,
     /// Registered agents.
     pub agents: BTreeMap<AgentId, Agent>,
@@ -196,11 +197,12 @@ impl State {
         self.assignments.entry(assignment.assignment_id).or_insert(assignment);
     }
 
-    /// Drops what the next plan does not look at: terminal beads with their edges, ended assignments, reviews and jobs,
+    /// Drops what the next plan does not look at: terminal beads with the edges among them, ended assignments, reviews and jobs,
     /// delivered mail. They stay in SQL.
     pub fn forget(&mut self) {
         self.beads.retain(|_, bead| bead.is_live());
-        self.edges.retain(|(bead_id, _), _| self.beads.contains_key(bead_id));
+        self.edges
+            .retain(|(bead_id, blocker_id), _| self.beads.contains_key(bead_id) || self.beads.contains_key(blocker_id));
         self.assignments.retain(|_, assignment| assignment.is_live());
         self.reviews.retain(|_, review| review.is_live());
         self.rounds.retain(|(review_id, _), _| self.reviews.contains_key(review_id));
