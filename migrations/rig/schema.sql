@@ -65,6 +65,8 @@ CREATE TABLE assignments (
   check ((phase = 'ended') = (ended_at is not null))
 ) strict;
 
+CREATE INDEX assignments_by_agent on assignments (agent_id, epoch);
+
 CREATE INDEX assignments_by_bead on assignments (bead_id, epoch);
 
 CREATE INDEX assignments_by_end on assignments (ended_at);
@@ -125,6 +127,8 @@ CREATE TABLE beads (
   check ((status = 'failed') = (failure is not null))
 ) strict;
 
+CREATE INDEX beads_by_age on beads (created_at, bead_id);
+
 CREATE INDEX beads_by_convoy on beads (convoy_id);
 
 CREATE INDEX beads_by_parent on beads (parent_id);
@@ -162,7 +166,17 @@ CREATE TABLE events (
 
 CREATE INDEX events_by_age on events (at);
 
+CREATE INDEX events_by_agent on events (agent_id, seq);
+
 CREATE INDEX events_by_bead on events (bead_id, seq);
+
+CREATE TABLE former_agents (
+  agent_id text primary key,
+  role text not null,
+  name text not null,
+  identity text not null,
+  created_at integer not null
+) strict;
 
 CREATE TABLE gate_runs (
   run_id text primary key,
@@ -176,6 +190,8 @@ CREATE TABLE gate_runs (
 ) strict;
 
 CREATE INDEX gate_runs_by_commit on gate_runs (commit_id, onto);
+
+CREATE INDEX gate_runs_by_review on gate_runs (review_id, created_at);
 
 CREATE TABLE inbox (
   sender text primary key,
@@ -227,6 +243,8 @@ CREATE TABLE mail (
 ) strict;
 
 CREATE INDEX mail_by_age on mail (created_at);
+
+CREATE INDEX mail_by_agent on mail (to_agent, created_at);
 
 CREATE INDEX mail_undelivered on mail (to_agent) where delivered_at is null;
 
@@ -324,6 +342,8 @@ CREATE TABLE reviews (
   not_before integer,
   ended_at integer
 ) strict;
+
+CREATE INDEX reviews_by_source on reviews (source_id, queued_at);
 
 CREATE INDEX reviews_live on reviews (target, state) where ended_at is null;
 

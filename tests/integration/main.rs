@@ -6,6 +6,7 @@
 mod checks;
 mod migrations;
 mod random;
+mod rig;
 mod statements;
 mod support;
 mod tidy;

@@ -1,4 +1,4 @@
-//! Table `agents`.
+//! Tables `agents` and `former_agents`.
 
 use gastown_core::id::AgentId;
 use gastown_core::rig::agent::{Agent, AgentRole};
@@ -13,10 +13,27 @@ const SELECT: &str = "
            created_at, version
     from agents";
 const PUT: &str = "
-    insert or replace into agents
+    insert into agents
       (agent_id, role, name, name_key, identity, checkpoint, status_message, status_message_at, last_activity_at,
        idle_since, created_at, version)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (agent_id) do update set
+      role = excluded.role,
+      name = excluded.name,
+      name_key = excluded.name_key,
+      identity = excluded.identity,
+      checkpoint = excluded.checkpoint,
+      status_message = excluded.status_message,
+      status_message_at = excluded.status_message_at,
+      last_activity_at = excluded.last_activity_at,
+      idle_since = excluded.idle_since,
+      created_at = excluded.created_at,
+      version = excluded.version";
+const PUT_FORMER: &str = "
+    insert or replace into former_agents (agent_id, role, name, identity, created_at)
+    select agent_id, role, name, identity, created_at
+    from agents
+    where agent_id = ?";
 const DELETE: &str = "delete from agents where agent_id = ?";
 
 #[derive(Deserialize)]
@@ -72,7 +89,8 @@ pub(super) fn put(sql: &impl Sql, agent: &Agent) -> Result<(), SqlError> {
     )
 }
 
-/// The name is free again.
+/// The name is free again; history keeps it.
 pub(super) fn remove(sql: &impl Sql, agent_id: AgentId) -> Result<(), SqlError> {
+    sql.run(PUT_FORMER, &[text(agent_id)])?;
     sql.run(DELETE, &[text(agent_id)])
 }

@@ -35,7 +35,7 @@ const SELECT_OF_AGENT: &str = select!("where agent_id = ? order by epoch desc li
 
 /// The newest assignment and review of each bead. Reviews hang on their source and on their own bead.
 const SELECT_NEWEST: &str = "
-    select wanted.value as bead_id, a.agent_id, n.name as agent_name, a.model, a.ordered_at,
+    select wanted.value as bead_id, a.agent_id, coalesce(n.name, f.name) as agent_name, a.model, a.ordered_at,
       (select r.state from reviews r
        where r.source_id = wanted.value or r.bead_id = wanted.value
        order by r.queued_at desc limit 1) as review_state
@@ -43,16 +43,58 @@ const SELECT_NEWEST: &str = "
     left join assignments a
       on a.bead_id = wanted.value
      and a.epoch = (select max(b.epoch) from assignments b where b.bead_id = wanted.value)
-    left join agents n on n.agent_id = a.agent_id";
+    left join agents n on n.agent_id = a.agent_id
+    left join former_agents f on f.agent_id = a.agent_id";
 
 const PUT: &str = "
-    insert or replace into assignments
+    insert into assignments
       (assignment_id, epoch, bead_id, bead_attempt, agent_id, kind, phase, step, slot, is_probe, model, small_model,
        model_reason, branch, base, target, head_commit, instance_id, ordered_at, order_due, refusal, lease_until,
        probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, pending, outcome, code, message,
        summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at, running_at, ended_at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?)";
+            ?, ?, ?, ?, ?)
+    on conflict (assignment_id) do update set
+      epoch = excluded.epoch,
+      bead_id = excluded.bead_id,
+      bead_attempt = excluded.bead_attempt,
+      agent_id = excluded.agent_id,
+      kind = excluded.kind,
+      phase = excluded.phase,
+      step = excluded.step,
+      slot = excluded.slot,
+      is_probe = excluded.is_probe,
+      model = excluded.model,
+      small_model = excluded.small_model,
+      model_reason = excluded.model_reason,
+      branch = excluded.branch,
+      base = excluded.base,
+      target = excluded.target,
+      head_commit = excluded.head_commit,
+      instance_id = excluded.instance_id,
+      ordered_at = excluded.ordered_at,
+      order_due = excluded.order_due,
+      refusal = excluded.refusal,
+      lease_until = excluded.lease_until,
+      probe_until = excluded.probe_until,
+      last_heartbeat_at = excluded.last_heartbeat_at,
+      last_progress_at = excluded.last_progress_at,
+      active_tools = excluded.active_tools,
+      idle_since = excluded.idle_since,
+      pending = excluded.pending,
+      outcome = excluded.outcome,
+      code = excluded.code,
+      message = excluded.message,
+      summary = excluded.summary,
+      checkpoint = excluded.checkpoint,
+      saved = excluded.saved,
+      tokens_in = excluded.tokens_in,
+      tokens_out = excluded.tokens_out,
+      cost_micros = excluded.cost_micros,
+      queued_at = excluded.queued_at,
+      started_at = excluded.started_at,
+      running_at = excluded.running_at,
+      ended_at = excluded.ended_at";
 
 #[derive(Deserialize)]
 struct Row {

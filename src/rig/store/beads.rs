@@ -42,7 +42,11 @@ const SELECT_LIST: &str = select!(
        and (?3 is null or bead_id in
              (select bead_id from bead_labels where label in (select value from json_each(?3))))
        and (?4 is null or priority in (select value from json_each(?4)))
-       and (?5 is null or bead_id in (select bead_id from assignments where agent_id = ?5))
+       and (?5 is null or bead_id in
+             (select a.bead_id
+              from assignments a
+              where a.agent_id = ?5
+                and a.epoch = (select max(n.epoch) from assignments n where n.bead_id = a.bead_id)))
        and (?6 is null or parent_id = ?6)
        and (?7 is null or instr(lower(title), lower(?7)) > 0)
        and (?8 is null or updated_at >= ?8)
@@ -51,13 +55,52 @@ const SELECT_LIST: &str = select!(
 );
 
 const PUT: &str = "
-    insert or replace into beads
+    insert into beads
       (bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, convoy_id, staged,
        branch, base, target, head_commit, model, budget_micros, start_failures, lost_leases, agent_errors, not_before,
        dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, checkpoint, tokens_in,
        tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?)";
+            ?, ?, ?)
+    on conflict (bead_id) do update set
+      type = excluded.type,
+      status = excluded.status,
+      attempt = excluded.attempt,
+      title = excluded.title,
+      body = excluded.body,
+      priority = excluded.priority,
+      metadata = excluded.metadata,
+      parent_id = excluded.parent_id,
+      root_id = excluded.root_id,
+      age_at = excluded.age_at,
+      convoy_id = excluded.convoy_id,
+      staged = excluded.staged,
+      branch = excluded.branch,
+      base = excluded.base,
+      target = excluded.target,
+      head_commit = excluded.head_commit,
+      model = excluded.model,
+      budget_micros = excluded.budget_micros,
+      start_failures = excluded.start_failures,
+      lost_leases = excluded.lost_leases,
+      agent_errors = excluded.agent_errors,
+      not_before = excluded.not_before,
+      dispatches = excluded.dispatches,
+      preferred_agent = excluded.preferred_agent,
+      claimed_by = excluded.claimed_by,
+      claimed_until = excluded.claimed_until,
+      parked = excluded.parked,
+      failure = excluded.failure,
+      outcome = excluded.outcome,
+      checkpoint = excluded.checkpoint,
+      tokens_in = excluded.tokens_in,
+      tokens_out = excluded.tokens_out,
+      cost_micros = excluded.cost_micros,
+      created_by = excluded.created_by,
+      created_at = excluded.created_at,
+      updated_at = excluded.updated_at,
+      closed_at = excluded.closed_at,
+      version = excluded.version";
 
 const DELETE_LABELS: &str = "
     delete from bead_labels
@@ -169,7 +212,7 @@ pub struct Filter {
     pub label: Vec<String>,
     /// Any of these.
     pub priority: Vec<Priority>,
-    /// Worked on by this agent.
+    /// Worked on by this agent, and by nobody after it.
     pub agent_id: Option<AgentId>,
     /// Children of this bead.
     pub parent_id: Option<BeadId>,

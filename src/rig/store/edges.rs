@@ -9,8 +9,15 @@ use crate::sql::{Sql, SqlError, text};
 const SELECT_LIVE: &str = "
     select d.bead_id, d.blocker_id, d.cross_rig, d.state
     from dependencies d join beads b on b.bead_id = d.bead_id
+    where b.status in ('open', 'in_progress', 'in_review')
+    union
+    select d.bead_id, d.blocker_id, d.cross_rig, d.state
+    from dependencies d join beads b on b.bead_id = d.blocker_id
     where b.status in ('open', 'in_progress', 'in_review')";
-const SELECT_OF_BEAD: &str = "select bead_id, blocker_id, cross_rig, state from dependencies where bead_id = ?";
+const SELECT_OF_BEAD: &str = "
+    select bead_id, blocker_id, cross_rig, state
+    from dependencies
+    where bead_id = ?1 or blocker_id = ?1";
 const PUT: &str = "insert or replace into dependencies (bead_id, blocker_id, cross_rig, state) values (?, ?, ?, ?)";
 
 #[derive(Deserialize)]
@@ -27,12 +34,12 @@ impl From<Row> for Edge {
     }
 }
 
-/// Dependencies of live beads.
+/// Dependencies of live beads, and on live beads.
 pub(super) fn live(sql: &impl Sql) -> Result<Vec<Edge>, SqlError> {
     Ok(sql.rows::<Row>(SELECT_LIVE, &[])?.into_iter().map(Edge::from).collect())
 }
 
-/// Dependencies of one bead.
+/// Dependencies of one bead, and on it.
 pub(super) fn of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<Edge>, SqlError> {
     Ok(sql.rows::<Row>(SELECT_OF_BEAD, &[text(bead_id)])?.into_iter().map(Edge::from).collect())
 }

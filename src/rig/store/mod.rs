@@ -129,6 +129,7 @@ const TABLES: &[&str] = &[
     "delete from bead_labels",
     "delete from dependencies",
     "delete from agents",
+    "delete from former_agents",
     "delete from assignments",
     "delete from reviews",
     "delete from rounds",

@@ -17,11 +17,34 @@ const SELECT_LIVE: &str = "
     from reviews
     where ended_at is null";
 const PUT: &str = "
-    insert or replace into reviews
+    insert into reviews
       (bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
        verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
        queued_at, not_before, ended_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (bead_id) do update set
+      kind = excluded.kind,
+      source_id = excluded.source_id,
+      convoy_id = excluded.convoy_id,
+      branch = excluded.branch,
+      target = excluded.target,
+      strategy = excluded.strategy,
+      state = excluded.state,
+      head_commit = excluded.head_commit,
+      reviewed_commit = excluded.reviewed_commit,
+      verdict = excluded.verdict,
+      verdict_by = excluded.verdict_by,
+      round = excluded.round,
+      feedback_round = excluded.feedback_round,
+      child_id = excluded.child_id,
+      merge_ordered = excluded.merge_ordered,
+      merge_tries = excluded.merge_tries,
+      merge_commit = excluded.merge_commit,
+      author_agent = excluded.author_agent,
+      summary = excluded.summary,
+      queued_at = excluded.queued_at,
+      not_before = excluded.not_before,
+      ended_at = excluded.ended_at";
 const SELECT_LIVE_ROUNDS: &str = "
     select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at
     from rounds

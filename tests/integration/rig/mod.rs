@@ -1,0 +1,4 @@
+//! The rig's store on real SQLite.
+
+mod model;
+mod rows;

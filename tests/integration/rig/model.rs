@@ -1,0 +1,500 @@
+//! Model against SQL: a rig is driven by random commands and facts; after each commit, the rows that SQL gives back are
+//! the state that memory holds. Now and then the object dies and goes on from its rows. Beads and assignments that
+//! are over are found as they were last written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gastown::rig::store;
+use gastown::sql::Sql;
+use gastown::sql::migrate;
+use gastown_core::config::EffectiveRig;
+use gastown_core::id::{AgentId, AssignmentId, BeadId, IdSeed, InstanceId, JobId, MailId, RigId, TownId};
+use gastown_core::models::{Catalogue, RigModels, RigRoleModels, TownModels};
+use gastown_core::protocol::{Configure, Numbered, Outbox, Priority, RigToTown, TownState, TownToRig};
+use gastown_core::rig::assignment::{Assignment, Slot};
+use gastown_core::rig::bead::{Bead, HELD};
+use gastown_core::rig::breaker::Breaker;
+use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead, NewMail};
+use gastown_core::rig::event::{JobAnswer, JobFact};
+use gastown_core::rig::mail::MailParty;
+use gastown_core::rig::review::{JobPhase, Verdict};
+use gastown_core::rig::state::{Rig, RigStatus};
+use gastown_core::rig::{self, Command, Context, Event, Planned, State, Write};
+use gastown_core::session::{
+    Beat, ErrorKind, GateResult, GateStatus, GatesStatus, JobKind, MergeStatus, Over, SessionAnswer, SessionFact,
+    SessionKey, StartAnswer, Step, Usage,
+};
+use gastown_core::time::Timestamp;
+use serde_json::json;
+
+use crate::random::Random;
+use crate::support::TestSql;
+
+const SEEDS: u64 = 5;
+const STEPS: usize = 400;
+
+/// Every kind of row that a rig writes, as `Debug` prints it.
+const WRITES: [&str; 15] = [
+    "Acknowledged",
+    "Agent",
+    "Applied",
+    "Assignment",
+    "Bead",
+    "Edge",
+    "Event",
+    "GateRun",
+    "Job",
+    "Mail",
+    "Outbox",
+    "RemoveAgent",
+    "Review",
+    "Rig",
+    "Round",
+];
+
+#[test]
+fn sql_gives_back_what_memory_holds() {
+    let mut written = BTreeSet::new();
+    let mut merged = 0;
+    for seed in 0..SEEDS {
+        let mut world = World::new(seed);
+        for _ in 0..STEPS {
+            world.step();
+        }
+        world.check_history();
+        merged += world.merged;
+        written.extend(world.written);
+    }
+    assert_eq!(written.iter().map(String::as_str).collect::<Vec<_>>(), WRITES, "some rows were never written");
+    assert!(merged > 0, "no work went all the way");
+}
+
+struct World {
+    sql: TestSql,
+    state: Option<State>,
+    random: Random,
+    catalogue: Catalogue,
+    now: Timestamp,
+    version: u64,
+    beads: BTreeMap<BeadId, Bead>,
+    assignments: BTreeMap<AssignmentId, Assignment>,
+    written: BTreeSet<String>,
+    merged: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let sql = TestSql::migrated(migrate::RIG);
+        assert_eq!(store::load(&sql).unwrap(), None);
+        let state = State::new(a_rig(&mut random));
+        store::create(&sql, &state.rig).unwrap();
+        assert_eq!(store::load(&sql).unwrap().as_ref(), Some(&state));
+        let mut world = Self {
+            sql,
+            state: Some(state),
+            random,
+            catalogue: Catalogue::load(None).unwrap(),
+            now: "2026-01-01T00:00:00.000Z".parse().unwrap(),
+            version: 0,
+            beads: BTreeMap::new(),
+            assignments: BTreeMap::new(),
+            written: BTreeSet::new(),
+            merged: 0,
+        };
+        let configure = world.configure();
+        world.observe(Event::TownSaid(vec![Numbered { seq: 1, message: configure }]));
+        world
+    }
+
+    fn step(&mut self) {
+        let pause = if self.random.one_in(30) { 20 * 60_000 } else { self.random.bits() % 10_000 };
+        self.now = self.now + Duration::from_millis(pause);
+        if self.random.one_in(20) {
+            self.state = store::load(&self.sql).unwrap();
+        }
+        match self.random.below(6) {
+            0 => {
+                let state = self.state.take().unwrap();
+                let catalogue = self.catalogue.clone();
+                let planned = rig::plan(state, self.context(&catalogue));
+                self.commit(planned);
+            }
+            1 | 2 => {
+                let command = self.command();
+                self.handle(command);
+            }
+            _ => {
+                if let Some(event) = self.event() {
+                    self.observe(event);
+                }
+            }
+        }
+        self.compare();
+    }
+
+    fn handle(&mut self, command: Command) {
+        let mut state = self.state.take().unwrap();
+        store::recall(&self.sql, &mut state, &command.references()).unwrap();
+        let catalogue = self.catalogue.clone();
+        match rig::handle(state, self.context(&catalogue), command) {
+            Ok((planned, _)) => self.commit(planned),
+            Err((mut state, _)) => {
+                state.forget();
+                self.state = Some(*state);
+            }
+        }
+    }
+
+    fn observe(&mut self, event: Event) {
+        let state = self.state.take().unwrap();
+        let catalogue = self.catalogue.clone();
+        let (planned, _) = rig::observe(state, self.context(&catalogue), vec![event]);
+        self.commit(planned);
+    }
+
+    fn context<'a>(&mut self, catalogue: &'a Catalogue) -> Context<'a> {
+        Context { now: self.now, seed: IdSeed::new(self.random.id()), catalogue }
+    }
+
+    fn commit(&mut self, planned: Planned) {
+        for (_, write) in &planned.writes {
+            let name = format!("{write:?}");
+            self.written.insert(name.split(['(', ' ']).next().unwrap().to_owned());
+            if let Write::Bead(bead) = write {
+                self.beads.insert(bead.bead_id, bead.as_ref().clone());
+            }
+            if let Write::Assignment(assignment) = write {
+                self.assignments.insert(assignment.assignment_id, assignment.as_ref().clone());
+            }
+            if let Write::Review(review) = write {
+                self.merged += usize::from(review.merge_commit.is_some());
+            }
+        }
+        self.sql
+            .atomically(|| planned.writes.iter().try_for_each(|(rule, write)| store::write(&self.sql, rule, write)))
+            .unwrap();
+        let mut state = planned.state;
+        state.forget();
+        self.state = Some(state);
+    }
+
+    fn compare(&self) {
+        let memory = without_marks(self.state.clone().unwrap());
+        let stored = without_marks(store::load(&self.sql).unwrap().unwrap());
+        assert_eq!(next_number(&memory), next_number(&stored));
+        assert_eq!(memory, stored);
+    }
+
+    fn check_history(&self) {
+        for (bead_id, bead) in &self.beads {
+            assert_eq!(store::bead(&self.sql, *bead_id).unwrap().as_ref(), Some(bead));
+        }
+        for (assignment_id, assignment) in &self.assignments {
+            assert_eq!(store::assignment(&self.sql, *assignment_id).unwrap().as_ref(), Some(assignment));
+        }
+    }
+
+    fn command(&mut self) -> Command {
+        let bead_id = self.bead();
+        let other = self.bead();
+        let session = self.session();
+        let actor = "ann".to_owned();
+        let random = &mut self.random;
+        match random.below(20) {
+            0..=2 => Command::CreateBead(NewBead {
+                bead_id: random.maybe(BeadId::from_u128(random_id(self.now, 1))),
+                title: format!("Fix it {}", random.below(5)),
+                body: random.maybe("Say \"hello\".\nThen stop.".to_owned()),
+                priority: random.pick(Priority::ALL.iter().copied()),
+                labels: ["bug", "docs", HELD].into_iter().filter(|_| random.one_in(4)).map(str::to_owned).collect(),
+                metadata: json!({ "n": 1.5, "deep": { "list": [null, true] } }).as_object().unwrap().clone(),
+                parent_id: random.maybe(bead_id).filter(|_| random.one_in(4)),
+                depends_on: [bead_id, other].into_iter().filter(|_| random.one_in(4)).collect(),
+                model: random.maybe("anthropic/claude-sonnet-4.6".parse().unwrap()),
+                budget_micros: random.maybe(2_500_000),
+                created_by: actor,
+                refuses_repeat: false,
+            }),
+            3 => Command::UpdateBead { bead_id, patch: a_patch(random, other), actor },
+            4 if random.one_in(3) => Command::CloseBead { bead_id, actor },
+            5 if random.one_in(3) => Command::FailBead { bead_id, reason: random.maybe("no".to_owned()), actor },
+            6 => Command::RetryBead { bead_id, keep_branch: random.one_in(2), model: None, actor },
+            7..=10 => Command::Done(Done {
+                session,
+                branch: self.assignments.get(&session.assignment_id).and_then(|a| a.branch.clone()).unwrap_or_default(),
+                commit: random.maybe("c0ffee".to_owned()),
+                summary: random.maybe("It is fixed.".to_owned()),
+                files: vec!["src/a.rs".to_owned()],
+            }),
+            11..=14 => Command::Judge(Judge {
+                session,
+                verdict: random
+                    .pick([Verdict::Approve, Verdict::Approve, Verdict::RequestChanges, Verdict::Reject])
+                    .unwrap(),
+                summary: None,
+                feedback: random.maybe("The name is wrong.".to_owned()),
+                files: vec!["src/a.rs".to_owned()],
+                commit: None,
+            }),
+            15 => Command::PersonJudges {
+                review_id: bead_id,
+                verdict: random.pick(Verdict::ALL.iter().copied()).unwrap(),
+                feedback: random.maybe("Not like this.".to_owned()),
+                actor,
+            },
+            16 => Command::SetStatus { session, message: "reading".to_owned() },
+            17 => Command::SetCheckpoint { session, data: random.pick([json!(null), json!({ "at": 3 })]).unwrap() },
+            18 => Command::SendMail(NewMail {
+                from_kind: random.pick(MailParty::ALL.iter().copied()).unwrap(),
+                from_id: actor,
+                to_agent: random
+                    .pick(self.state.as_ref().unwrap().agents.keys().copied())
+                    .unwrap_or(AgentId::from_u128(1)),
+                reply_to: random.maybe(MailId::from_u128(1)),
+                subject: "A question".to_owned(),
+                body: "Why?".to_owned(),
+            }),
+            _ => Command::AcknowledgeMail {
+                session,
+                mail_ids: self.state.as_ref().unwrap().mail.keys().copied().collect(),
+            },
+        }
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        let session = self.session();
+        let instance_id = InstanceId::from_u128(1);
+        Some(match self.random.below(14) {
+            0..=3 => self.town_says(),
+            4 => {
+                let rows = self.state.as_ref().unwrap().outbox.rows().to_vec();
+                Event::TownAcknowledged(self.random.pick(rows.iter().map(|row| row.seq))?)
+            }
+            5 => Event::StartAnswered(session, self.start_answer(instance_id)),
+            6 => Event::SessionAnswered(
+                session,
+                self.random.pick([SessionAnswer::Alive(instance_id), SessionAnswer::Gone("gone".to_owned())])?,
+            ),
+            7 | 8 => self.job_reports()?,
+            _ => Event::SessionReported(session, self.session_fact(session, instance_id)),
+        })
+    }
+
+    fn town_says(&mut self) -> Event {
+        let state = self.state.as_ref().unwrap();
+        let asked: Vec<AssignmentId> =
+            state.live_assignments().filter(|a| a.slot == Slot::Asked).map(|a| a.assignment_id).collect();
+        let seq = state.town_applied + 1;
+        let mut messages = match self.random.below(12) {
+            0 => vec![self.configure()],
+            1 => vec![TownToRig::TownState(TownState {
+                paused: self.random.one_in(3),
+                draining: self.random.one_in(5),
+                instance_id: self.random.maybe(InstanceId::from_u128(1)),
+                ..TownState::default()
+            })],
+            2 => vec![TownToRig::Ping],
+            _ => Vec::new(),
+        };
+        let unknown = self.random.one_in(20).then(|| AssignmentId::from_u128(1));
+        messages.extend(
+            asked
+                .into_iter()
+                .chain(unknown)
+                .map(|assignment_id| TownToRig::GrantSlot { assignment_id, probe: self.random.one_in(4) }),
+        );
+        Event::TownSaid((seq..).zip(messages).map(|(seq, message)| Numbered { seq, message }).collect())
+    }
+
+    fn configure(&mut self) -> TownToRig {
+        self.version += 1;
+        let rig_id = self.state.as_ref().unwrap().rig.rig_id;
+        let has_gates = self.random.one_in(2);
+        TownToRig::Configure(Box::new(Configure {
+            version: self.version,
+            secrets_version: 1,
+            git_url: "https://example.com/moved.git".to_owned(),
+            default_branch: "main".to_owned(),
+            target_branch: "next".to_owned(),
+            config: EffectiveRig {
+                gates: if has_gates { vec!["make test".to_owned()] } else { Vec::new() },
+                code_review: !self.random.one_in(4),
+                max_concurrent_polecats: 3,
+                ..EffectiveRig::default()
+            },
+            town_models: TownModels { model_profile: Some("balanced".to_owned()), ..TownModels::default() },
+            rig_models: RigModels {
+                rig_id,
+                name: "api".to_owned(),
+                default_model: None,
+                role_models: RigRoleModels::default(),
+            },
+        }))
+    }
+
+    fn job_reports(&mut self) -> Option<Event> {
+        let jobs = self.state.as_ref().unwrap().jobs.values().filter(|job| job.phase != JobPhase::Ended);
+        let job = self.random.pick(jobs.cloned().collect::<Vec<_>>())?;
+        let status = if self.random.one_in(4) { GateStatus::Failed } else { GateStatus::Passed };
+        let results = vec![GateResult {
+            command: "make test".to_owned(),
+            status,
+            exit_code: self.random.maybe(1),
+            duration_ms: 5,
+            output_tail: "1 failed".to_owned(),
+        }];
+        let fact = match (self.random.below(4), job.kind) {
+            (0, _) => return Some(Event::JobAnswered(job.job_id, self.job_answer())),
+            (1, _) => JobFact::Beat,
+            (_, JobKind::Gates) => JobFact::Gates {
+                commit: job.spec.commit.clone().or_else(|| self.random.maybe("c0ffee".to_owned())),
+                status: self.random.pick([
+                    GatesStatus::Green,
+                    GatesStatus::Green,
+                    GatesStatus::Red,
+                    GatesStatus::Error,
+                ])?,
+                results,
+                message: "It ran.".to_owned(),
+            },
+            (_, JobKind::Merge) => JobFact::Merge {
+                status: self.random.pick([
+                    MergeStatus::Merged,
+                    MergeStatus::Merged,
+                    MergeStatus::Conflict,
+                    MergeStatus::GatesRed,
+                    MergeStatus::TargetMoved,
+                    MergeStatus::NoCommit,
+                ])?,
+                merge_commit: self.random.maybe("feed5eed".to_owned()),
+                files: vec!["src/a.rs".to_owned()],
+                results,
+                message: "It ran.".to_owned(),
+            },
+        };
+        let unknown = self.random.one_in(20).then(|| JobId::from_u128(1));
+        Some(Event::JobReported(unknown.unwrap_or(job.job_id), fact))
+    }
+
+    fn job_answer(&mut self) -> JobAnswer {
+        if self.random.one_in(10) { JobAnswer::Invalid("no such target".to_owned()) } else { JobAnswer::Accepted }
+    }
+
+    fn start_answer(&mut self, instance_id: InstanceId) -> StartAnswer {
+        let answers = [
+            StartAnswer::Accepted(instance_id),
+            StartAnswer::Accepted(instance_id),
+            StartAnswer::NotNow("draining".to_owned()),
+            StartAnswer::NoCapacity("no memory is free".to_owned()),
+        ];
+        self.random.pick(answers).unwrap()
+    }
+
+    fn session_fact(&mut self, session: SessionKey, instance_id: InstanceId) -> SessionFact {
+        let branch = self.assignments.get(&session.assignment_id).and_then(|a| a.branch.clone()).unwrap_or_default();
+        let mail = self.state.as_ref().unwrap().mail.keys().map(ToString::to_string).collect();
+        let retry_after = self.random.maybe(Duration::from_secs(40));
+        match self.random.below(16) {
+            0..=2 => SessionFact::Step(self.random.pick(Step::ALL.iter().copied()).unwrap()),
+            3..=7 => SessionFact::Ready,
+            8 => SessionFact::Finishing,
+            9 => SessionFact::StartFailed {
+                code: "worktree_failed".to_owned(),
+                message: "The disk is full.".to_owned(),
+                is_retryable: !self.random.one_in(8),
+            },
+            10 => SessionFact::Pushed { branch, commit: "c0ffee".to_owned() },
+            11 => SessionFact::Saved { ref_name: "refs/gastown/saved".to_owned(), commit: "5afe".to_owned() },
+            12 => SessionFact::Delivered(mail),
+            13 | 14 => SessionFact::Beat(Beat {
+                is_running: !self.random.one_in(3),
+                idle_since: self.random.maybe(self.now),
+                tool: self.random.maybe("bash".to_owned()),
+                progress_at: self.random.maybe(self.now),
+                usage: Usage { tokens_in: 10, tokens_out: 2, cost_micros: 1_000_000_000_001 },
+                instance_id,
+            }),
+            _ => SessionFact::Over(
+                self.random
+                    .pick([
+                        Over::Completed("done".to_owned()),
+                        Over::Crashed("crashed".to_owned()),
+                        Over::Stopped("stopped".to_owned()),
+                        Over::Evicted("evicted".to_owned()),
+                        Over::Error { kind: ErrorKind::RateLimited, message: "busy".to_owned(), retry_after },
+                    ])
+                    .unwrap(),
+            ),
+        }
+    }
+
+    /// A bead of the rig, mostly a live one, now and then one that never was.
+    fn bead(&mut self) -> BeadId {
+        let live: Vec<BeadId> = self.state.as_ref().unwrap().beads.keys().copied().collect();
+        let any = self.beads.keys().copied();
+        let picked = if self.random.one_in(3) { self.random.pick(any) } else { self.random.pick(live) };
+        picked.unwrap_or(BeadId::from_u128(1))
+    }
+
+    /// A session of the rig, mostly a live one.
+    fn session(&mut self) -> SessionKey {
+        let live: Vec<Assignment> = self.state.as_ref().unwrap().live_assignments().cloned().collect();
+        let any = self.assignments.values().cloned();
+        let picked = if self.random.one_in(10) { self.random.pick(any) } else { self.random.pick(live) };
+        picked.map_or(SessionKey { assignment_id: AssignmentId::from_u128(1), epoch: 1 }, |assignment| SessionKey {
+            assignment_id: assignment.assignment_id,
+            epoch: assignment.epoch,
+        })
+    }
+}
+
+fn random_id(now: Timestamp, n: u128) -> u128 {
+    (u128::try_from(now.ms()).unwrap() << 64) | n
+}
+
+fn a_rig(random: &mut Random) -> Rig {
+    Rig {
+        rig_id: RigId::from_u128(random.id()),
+        town_id: TownId::from_u128(random.id()),
+        tag: "aaaaaaaa".to_owned(),
+        git_url: "https://example.com/repo.git".to_owned(),
+        default_branch: "main".to_owned(),
+        target_branch: "main".to_owned(),
+        status: RigStatus::Active,
+        settings: None,
+        wanted_version: 0,
+        town: TownState::default(),
+        breaker: Breaker::default(),
+        next_epoch: 1,
+    }
+}
+
+fn a_patch(random: &mut Random, other: BeadId) -> BeadPatch {
+    BeadPatch {
+        title: random.maybe("Fix it well".to_owned()),
+        body: random.maybe(None),
+        priority: None,
+        labels: random.maybe(["docs".to_owned()].into()),
+        metadata: random.maybe(json!({ "n": null, "m": 2 }).as_object().unwrap().clone()),
+        model: random.maybe(None),
+        budget_micros: random.maybe(Some(7)),
+        depends_on: random.maybe(vec![other]).filter(|_| random.one_in(2)),
+        status: None,
+    }
+}
+
+/// The state without what lives in memory only: waits, what the town was told, and when to send again.
+fn without_marks(mut state: State) -> State {
+    state.waits.clear();
+    state.reported = None;
+    state.outbox = Outbox::new(state.outbox.rows().to_vec(), next_number(&state));
+    state
+}
+
+/// The number that the next message to the town would get.
+fn next_number(state: &State) -> u64 {
+    let released = RigToTown::SlotReleased { assignment_id: AssignmentId::from_u128(1) };
+    state.outbox.clone().post(released, Timestamp::from_ms(0)).seq
+}
