@@ -190,10 +190,16 @@ fn no_orphans(files: &[File]) -> Vec<String> {
         };
         let parents =
             [format!("{home}/mod.rs"), format!("{home}/lib.rs"), format!("{home}/main.rs"), format!("{home}.rs")];
-        let declared = files.iter().filter(|file| parents.contains(&file.path) || file.is_below(home)).any(|parent| {
-            let declares = |line: &str| line.trim().trim_end_matches(';').ends_with(&format!("mod {module}"));
-            parent.text.lines().any(declares)
-        });
+        let is_beside = |path: &str| path.rsplit_once('/').is_some_and(|(dir, _)| dir == home);
+        // A directory of test binaries has many roots, and any file may name a neighbour by its path.
+        let may_declare = |path: &String| parents.contains(path) || home.ends_with("/tests") && is_beside(path);
+        let (by_name, by_path) = (format!("mod {module}"), format!("#[path = \"{name}\"]"));
+        let neighbours = files.iter().filter(|parent| is_beside(&parent.path) || may_declare(&parent.path));
+        let declared = neighbours.flat_map(|parent| parent.text.lines().map(move |line| (parent, line.trim()))).any(
+            |(parent, line)| {
+                line == by_path || may_declare(&parent.path) && line.trim_end_matches(';').ends_with(&by_name)
+            },
+        );
         (!declared).then(|| format!("{}: no `mod {module};`", file.path))
     })
     .collect()
