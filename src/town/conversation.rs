@@ -3,7 +3,7 @@
 
 use gastown_core::protocol::Frame;
 use gastown_core::time::Timestamp;
-use gastown_core::town::state::{MayorMessage, MessageSource, MessageState};
+use gastown_core::town::state::{MayorMessage, MessageSource, MessageState, TurnState};
 use gastown_core::wire::report::TranscriptEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ const PARTS_MAX: usize = 500;
 struct Row {
     message_id: String,
     parts: String,
-    state: String,
+    state: TurnState,
     at: i64,
 }
 
@@ -83,7 +83,7 @@ fn fold_one(sql: &impl Sql, event: &TranscriptEvent) -> Result<Vec<String>, SqlE
                     &Row {
                         message_id: id.to_owned(),
                         parts: "[]".into(),
-                        state: "streaming".into(),
+                        state: TurnState::Streaming,
                         at: event.at.ms(),
                     },
                 )?;
@@ -108,17 +108,17 @@ fn fold_one(sql: &impl Sql, event: &TranscriptEvent) -> Result<Vec<String>, SqlE
             let row = sql.first::<Row>(SELECT_LATEST, &[])?;
             upsert_part(sql, row, "call_id", part)
         }
-        "session" if text("state") == "idle" => settle(sql, "complete"),
-        "error" | "exited" => settle(sql, "failed"),
+        "session" if text("state") == "idle" => settle(sql, TurnState::Complete),
+        "error" | "exited" => settle(sql, TurnState::Failed),
         _ => Ok(Vec::new()),
     }
 }
 
 /// Every message that was still being written is finished.
-fn settle(sql: &impl Sql, state: &str) -> Result<Vec<String>, SqlError> {
+fn settle(sql: &impl Sql, state: TurnState) -> Result<Vec<String>, SqlError> {
     let rows: Vec<Row> = sql.rows(SELECT_STREAMING, &[])?;
     for row in &rows {
-        put(sql, &Row { state: state.to_owned(), ..row.clone() })?;
+        put(sql, &Row { state, ..row.clone() })?;
     }
     Ok(rows.into_iter().map(|row| row.message_id).collect())
 }
@@ -139,7 +139,7 @@ fn upsert_part(sql: &impl Sql, row: Option<Row>, key: &str, part: Value) -> Resu
 }
 
 fn put(sql: &impl Sql, row: &Row) -> Result<(), SqlError> {
-    sql.run(PUT, params![&row.message_id, &row.parts, &row.state, row.at])
+    sql.run(PUT, params![&row.message_id, &row.parts, row.state.as_str(), row.at])
 }
 
 fn shown_title(event: &TranscriptEvent) -> String {

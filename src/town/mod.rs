@@ -2,7 +2,7 @@
 //! inbox and conversation, and the feed with its live fan-out.
 //!
 //! This file is the shell's outline: construction, the table of calls, the alarm. What a call does stands in
-//! `handlers.rs`, how a decision becomes rows in `tick.rs`, what is done afterwards in `effects.rs`, the live stream in
+//! `handlers.rs`, `settings.rs` and `runtime.rs`, how a decision becomes rows in `tick.rs`, what is done afterwards in `effects.rs`, the live stream in
 //! `stream.rs`. Decisions are `gastown_core::town`.
 
 pub mod calls;
@@ -10,6 +10,8 @@ mod conversation;
 mod effects;
 mod handlers;
 mod mayor;
+mod runtime;
+mod settings;
 pub mod store;
 mod stream;
 mod tick;

@@ -30,8 +30,7 @@ fn enums() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("town.escalations.state", words!(town::EscalationState)),
         // The core says it with a flag.
         ("town.drain.state", vec!["none", "draining"]),
-        // The conversation belongs to the shell alone.
-        ("town.mayor_messages.state", vec!["streaming", "complete", "failed"]),
+        ("town.mayor_messages.state", words!(town::TurnState)),
         ("rig.rig.state", words!(rig::state::RigStatus)),
         ("rig.beads.type", words!(rig::bead::BeadType)),
         ("rig.beads.status", words!(rig::bead::BeadStatus)),

@@ -248,6 +248,15 @@ pub struct MayorMessage {
 }
 
 text_enum! {
+    /// Whether the mayor is still at a message of its conversation.
+    pub enum TurnState {
+        Streaming = "streaming",
+        Complete = "complete",
+        Failed = "failed",
+    }
+}
+
+text_enum! {
     /// Whether an escalation still calls.
     pub enum EscalationState {
         Open = "open",
