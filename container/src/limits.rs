@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// Longest time a call to kilo may take; its routes answer at once, only prompts run on.
 pub const KILO_CALL: Duration = Duration::from_secs(10);
+/// One early call to kilo, which may hang for ever and is then repeated.
+pub const KILO_EARLY_CALL: Duration = Duration::from_secs(3);
+/// After an accepted first prompt something must happen within this time; else it is looked for.
+pub const PROMPT_QUIET: Duration = Duration::from_secs(20);
 /// Longest bodies of the control API and of calls that an agent makes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// How long attach waits for the town to become ready, so that the order after it is not refused; inside the 2 s that

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use gastown_core::id::{InstanceId, RigId, TownId};
@@ -47,7 +47,7 @@ pub struct Runtime {
     pub draining: watch::Sender<bool>,
     towns: Mutex<BTreeMap<TownId, Arc<Town>>>,
     broker: OnceLock<String>,
-    tools: RwLock<Tools>,
+    tools: watch::Sender<Tools>,
     own: PathBuf,
 }
 
@@ -115,7 +115,7 @@ impl Runtime {
             draining,
             towns: Mutex::default(),
             broker: OnceLock::new(),
-            tools: RwLock::default(),
+            tools: watch::Sender::new(Tools::default()),
             own: std::env::current_exe().map_err(StartError::OwnPath)?,
             config,
         }))
@@ -133,7 +133,13 @@ impl Runtime {
 
     /// What was found on this machine.
     pub fn tools(&self) -> Tools {
-        self.tools.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tools.borrow().clone()
+    }
+
+    /// Waits until all probes have ended.
+    pub async fn probed(&self) {
+        // The sender lives as long as we do.
+        let _probed = self.tools.subscribe().wait_for(|tools| tools.probed).await.is_ok();
     }
 
     /// Looks for git, kilo and the plugin; what is missing is said in `problems`, the process stays up.
@@ -155,7 +161,7 @@ impl Runtime {
         for problem in &tools.problems {
             tracing::warn!("{problem}");
         }
-        *self.tools.write().unwrap_or_else(PoisonError::into_inner) = tools;
+        self.tools.send_replace(tools);
     }
 
     async fn probe_kilo(&self) -> Result<String, String> {

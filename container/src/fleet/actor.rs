@@ -59,6 +59,8 @@ pub(super) struct Actor {
     pub(super) children: BTreeSet<String>,
     pub(super) busy_children: BTreeSet<String>,
     desk_at: Option<Instant>,
+    /// When to look for a first prompt that nothing followed.
+    pub(super) quiet_at: Option<Instant>,
     pub(super) repeats: Repeats,
 }
 
@@ -127,6 +129,7 @@ pub async fn run(town: Arc<Town>, session: Arc<Session>, pending: PendingActor, 
         children: BTreeSet::new(),
         busy_children: BTreeSet::new(),
         desk_at: None,
+        quiet_at: None,
         repeats: Repeats::default(),
     };
     actor.town.beat.notify_one();
@@ -159,7 +162,8 @@ async fn take_over(session: &Session, older: &Session) {
 
 impl Actor {
     async fn turn(&mut self) {
-        let deadlines = [self.idle_at, self.continue_at, self.stop_by, self.deliver_at, Some(self.sample_at)];
+        let deadlines =
+            [self.idle_at, self.continue_at, self.stop_by, self.deliver_at, self.quiet_at, Some(self.sample_at)];
         let next = deadlines.into_iter().flatten().min().unwrap_or(self.sample_at);
         tokio::select! {
             biased;
@@ -215,6 +219,10 @@ impl Actor {
         if due(self.deliver_at) {
             self.deliver_at = None;
             self.deliver().await;
+        }
+        if due(self.quiet_at) {
+            self.quiet_at = None;
+            self.look_for_prompt().await;
         }
         if due(Some(self.sample_at)) {
             self.sample_at = now + limits::SAMPLE;
@@ -296,6 +304,7 @@ impl Actor {
 
     fn report_phase(&mut self, phase: Phase) {
         if phase == Phase::Running {
+            self.quiet_at = Some(Instant::now() + limits::PROMPT_QUIET);
             self.refresh_desk();
         }
         let detail = (phase == Phase::Running).then(|| {

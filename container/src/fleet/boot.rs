@@ -262,7 +262,7 @@ async fn make_light(work_dir: &Path, session: &Session) -> Result<(), StartFailu
     Ok(())
 }
 
-fn first_prompt(session: &Session, restored: Option<String>) -> Vec<PromptPart> {
+pub(super) fn first_prompt(session: &Session, restored: Option<String>) -> Vec<PromptPart> {
     let id = |what: &str| format!("{}:{what}:0", session.reference.assignment_id);
     let first = session.order.prompt.first.clone().map(|text| PromptPart { message_id: id("first"), text });
     let restored = restored.map(|text| PromptPart { message_id: id("resume"), text });
@@ -369,7 +369,12 @@ async fn get_ready(
     let session_failed = |error: crate::kilo::client::KiloError| {
         failure(StartFailureCode::SessionFailed, &crate::report::outbox::chain(&error))
     };
-    let tools = client.tool_ids().await.map_err(session_failed)?;
+    // An early request can hang for ever, so that each try is short; the boot as a whole has its own limit.
+    let tools = loop {
+        if let Ok(Ok(tools)) = tokio::time::timeout(limits::KILO_EARLY_CALL, client.tool_ids()).await {
+            break tools;
+        }
+    };
     let missing: Vec<&str> = config::required_tools(session.order.role)
         .iter()
         .copied()
@@ -416,8 +421,10 @@ pub async fn follow(
         }
         session.signal(Signal::StreamEnded(generation));
     });
-    let _ended_early = tokio::time::timeout(limits::KILO_CALL, greeting).await;
-    Ok(())
+    match tokio::time::timeout(limits::KILO_CALL, greeting).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(crate::kilo::client::KiloError::Silent { call: "follow the event stream" }),
+    }
 }
 
 fn watch_exit(session: Arc<Session>, server: &Server, generation: u32) {

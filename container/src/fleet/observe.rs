@@ -13,6 +13,7 @@ use super::machine::{Activity, Cause, Input, State};
 use super::session::Signal;
 use super::{boot, delivery, process, tree};
 use crate::clock;
+use crate::kilo::client::message_ids;
 use crate::kilo::events::{Event, What};
 use crate::limits;
 use crate::report::outbox::chain;
@@ -34,6 +35,7 @@ impl Actor {
             }
             return;
         }
+        self.quiet_at = None;
         delivery::note(&self.session, &event, is_root, now);
         match event.what {
             What::Busy if is_root => {
@@ -165,6 +167,22 @@ impl Actor {
             }
             session.signal(Signal::Exited(generation, "kilo does not answer any more".to_owned()));
         });
+    }
+
+    /// Nothing followed the first prompt: it is sent once more only if kilo does not have it (container.md 6.7).
+    pub(super) async fn look_for_prompt(&mut self) {
+        let Some(kilo) = self.kilo.clone() else { return };
+        let first = boot::first_prompt(&self.session, None);
+        let Some(id) = first.first().map(|part| part.message_id.clone()) else { return };
+        let known = kilo.client.messages(&kilo.session_id, 5).await.map(|messages| message_ids(&messages));
+        let sent = match known {
+            Ok(ids) if ids.contains(&id) => Ok(()),
+            Ok(_) => kilo.client.prompt(&kilo.session_id, &first, false).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            tracing::warn!(error = %chain(&error), "the first prompt could not be looked for");
+        }
     }
 
     /// Looks at memory; over the limit the largest child goes first, then the session (container.md 6.7).

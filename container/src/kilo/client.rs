@@ -31,6 +31,12 @@ pub enum KiloError {
         /// Why.
         source: reqwest::Error,
     },
+    /// A stream that never began.
+    #[error("could not {call}: kilo said nothing")]
+    Silent {
+        /// What was tried.
+        call: &'static str,
+    },
     /// A refusal.
     #[error("kilo refused to {call}: status {status}")]
     Refused {

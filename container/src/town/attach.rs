@@ -35,6 +35,8 @@ pub fn attach(runtime: &Arc<Runtime>, town_id: gastown_core::id::TownId, attach:
 
 /// Runs a town's tasks; they end when it is detached.
 async fn run(town: Arc<Town>) {
+    // What we tell the Worker about this machine must be known first.
+    town.runtime.probed().await;
     super::recover::recover(&town).await;
     let Some(interval) = register_until_done(&town).await else { return };
     town.state.send_if_modified(|state| {

@@ -80,3 +80,45 @@ async fn a_missing_secret_ends_the_start_with_one_line() {
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.starts_with("gastown-container: GASTOWN_CONTROL_SECRET") && words.lines().count() == 1, "{words}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_is_looked_at_without_writing() {
+    let town = Town::start("check").await;
+    let check = async |rig: &str, url: &str, branch: &str| -> Value {
+        let path = town.path(&format!("/rigs/{rig}/check"));
+        let (status, reply) = town.runtime.post(&path, &json!({ "git_url": url, "default_branch": branch })).await;
+        assert_eq!(status, 202, "{reply}");
+        town.runtime
+            .until("the repo fact", async |_| town.worker.facts().into_iter().find(|fact| fact["rig_id"] == rig))
+            .await
+    };
+    let before = town.repo.git(&["for-each-ref"]);
+    let good = check(&new_id(), &town.repo.url(), "main").await;
+    assert_eq!((&good["state"], &good["can_push"]), (&json!("ready"), &json!(true)), "{good}");
+    let base = check(&new_id(), &town.repo.url(), "trunk").await;
+    assert_eq!((&base["state"], &base["code"]), (&json!("failed"), &json!("base_missing")), "{base}");
+    let gone = check(&new_id(), "file:///nowhere/x.git", "main").await;
+    assert_eq!((&gone["state"], &gone["code"]), (&json!("failed"), &json!("repo_not_found")), "{gone}");
+    assert_eq!(town.repo.git(&["for-each-ref"]), before);
+    let path = town.path(&format!("/rigs/{}/check", new_id()));
+    let (status, reply) = town.runtime.post(&path, &json!({ "git_url": "git@h:x", "default_branch": "main" })).await;
+    assert_eq!((status, &reply["code"]), (422, &json!("unsafe_url")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_worker_of_one_town_delays_no_other() {
+    let model = Model::start().await;
+    let (slow, quick) = (Worker::start(&model.base).await, Worker::start(&model.base).await);
+    slow.answer_with("/runtime/register", 503, json!({ "success": false, "error": "no", "code": "overloaded" }));
+    let runtime = Runtime::start(new_dir("two-towns"), &[]).await;
+    let body = runtime.attach_body(&slow);
+    let (status, reply) = runtime.call("PUT", &format!("/towns/{}", slow.town), Some(&body)).await;
+    assert_eq!((status, &reply["data"]["state"]), (200, &json!("attaching")));
+    runtime.attach(&quick).await;
+    runtime.until("heartbeats", async |_| (quick.calls("/runtime/heartbeat").len() >= 2).then_some(())).await;
+    assert!(slow.calls("/runtime/heartbeat").is_empty());
+    let order = json!({ "job_id": new_id(), "kind": "gates", "rig_id": new_id(), "timeout_minutes": 1, "commit": "1".repeat(40),
+        "repo": { "git_url": "file:///nowhere", "default_branch": "main", "target_branch": "main" } });
+    let (status, reply) = runtime.post(&format!("/towns/{}/jobs", slow.town), &order).await;
+    assert_eq!((status, &reply["code"]), (503, &json!("starting")));
+}

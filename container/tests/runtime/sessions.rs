@@ -18,6 +18,8 @@ fn results(request: &Value) -> String {
 async fn outcome(town: &Town, assignment: &str) -> Value {
     town.runtime
         .until("the outcome", async |_| {
+            let story = town.worker.story(assignment);
+            assert!(!story.contains(&"start_failed".to_owned()), "{:?}\n{}", town.worker.facts(), town.runtime.log());
             town.worker.outcomes().into_iter().find(|outcome| outcome["ref"]["assignment_id"] == assignment)
         })
         .await
@@ -216,4 +218,56 @@ async fn a_review_sees_the_exact_commit_and_a_rework_goes_on_from_it() {
     assert_eq!(parent, commit);
     let work = town.runtime.dir.join("data/towns").join(&town.worker.town).join("rigs").join(&town.rig).join("work");
     assert_eq!(std::fs::read_dir(work).unwrap().count(), 0, "worktrees are gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_polecats_work_side_by_side_and_both_merge() {
+    if kilo_or_skip("two_polecats_work_side_by_side_and_both_merge").is_none() {
+        return;
+    }
+    let town = Town::start("two").await;
+    let write = "echo x > $(basename $GASTOWN_BRANCH).txt && git add -A && git commit -qm work && git push -q 2>&1";
+    town.model.follow(vec![bash(write), tool("gt_done")]);
+    let (toast, mut maple) = (town.work_order("polecat/toast/1"), town.work_order("polecat/maple/2"));
+    maple["agent"] = json!({ "name": "Maple", "identity": "Maple-polecat-2" });
+    let path = town.path("/assignments");
+    // One order comes twice at the same moment: it makes one session.
+    let (one, again, other) = tokio::join!(
+        town.runtime.post(&path, &toast),
+        town.runtime.post(&path, &toast),
+        town.runtime.post(&path, &maple)
+    );
+    let mut statuses = [one.0, again.0];
+    statuses.sort_unstable();
+    assert_eq!((statuses, other.0), ([200, 202], 202));
+    for order in [&toast, &maple] {
+        let end = outcome(&town, &id(order)).await;
+        assert_eq!(end["outcome"], "completed", "{end}\n{}", town.runtime.log());
+    }
+    assert_eq!(town.worker.calls("/done").len(), 2);
+    for (branch, file) in [("polecat/toast/1", "1.txt"), ("polecat/maple/2", "2.txt")] {
+        let commit = town.repo.head(&format!("refs/heads/{branch}")).unwrap();
+        let fact = town.run_job(&town.merge_order(&commit, &[&format!("test -f {file}")])).await;
+        assert_eq!(fact["status"], "merged", "{fact}");
+    }
+    assert_eq!(town.repo.git(&["ls-tree", "--name-only", "main"]), "1.txt\n2.txt\nREADME.md");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_town_leaves_nothing() {
+    if kilo_or_skip("a_removed_town_leaves_nothing").is_none() {
+        return;
+    }
+    let town = Town::start("removed").await;
+    town.model.follow(vec![Step::Hang]);
+    let order = town.work_order("polecat/toast/1");
+    assert_eq!(town.runtime.post(&town.path("/assignments"), &order).await.0, 202);
+    town.runtime.until("a request", async |_| (!town.model.requests().is_empty()).then_some(())).await;
+    let (status, _) = town.runtime.call("DELETE", &town.path(""), Some(&json!({ "mode": "discard" }))).await;
+    assert_eq!(status, 202);
+    let dir = town.runtime.dir.join("data/towns").join(&town.worker.town);
+    town.runtime.until("an empty folder", async |_| (!dir.exists()).then_some(())).await;
+    assert_eq!(processes_of(&id(&order)), Vec::<i32>::new());
+    assert_eq!(town.worker.outcomes()[0]["outcome"], "stopped");
+    assert_eq!(town.runtime.get(&town.path("")).await.0, 409);
 }

@@ -116,7 +116,12 @@ impl Runtime {
     pub(crate) async fn attach(&self, worker: &Worker) {
         let body = self.attach_body(worker);
         let (status, reply) = self.call("PUT", &format!("/towns/{}", worker.town), Some(&body)).await;
-        assert_eq!((status, &reply["data"]["state"]), (200, &json!("ready")), "{reply}");
+        assert_eq!(status, 200, "{reply}");
+        let path = format!("/towns/{}", worker.town);
+        self.until("a ready town", async |runtime| {
+            (runtime.get(&path).await.1["data"]["state"] == "ready").then_some(())
+        })
+        .await;
     }
 
     pub(crate) fn attach_body(&self, worker: &Worker) -> Value {
