@@ -22,7 +22,7 @@ use gastown_core::rig::review::{JobPhase, Verdict};
 use gastown_core::rig::state::{Rig, RigStatus};
 use gastown_core::rig::{self, Command, Context, Event, Planned, State, Write};
 use gastown_core::session::{
-    Beat, ErrorKind, GateResult, GateStatus, GatesStatus, JobKind, MergeStatus, Over, SessionAnswer, SessionFact,
+    Beat, ErrorKind, GateResult, GateStatus, GatesStatus, JobKind, MergeStatus, Over, Role, SessionAnswer, SessionFact,
     SessionKey, StartAnswer, Step, Usage,
 };
 use gastown_core::time::Timestamp;
@@ -31,8 +31,8 @@ use serde_json::json;
 use crate::random::Random;
 use crate::support::TestSql;
 
-const SEEDS: u64 = 5;
-const STEPS: usize = 400;
+const SEEDS: u64 = 6;
+const STEPS: usize = 600;
 
 /// Every kind of row that a rig writes, as `Debug` prints it.
 const WRITES: [&str; 15] = [
@@ -109,7 +109,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        let pause = if self.random.one_in(30) { 20 * 60_000 } else { self.random.bits() % 10_000 };
+        let pause = if self.random.one_in(50) { 20 * 60_000 } else { self.random.bits() % 10_000 };
         self.now = self.now + Duration::from_millis(pause);
         if self.random.one_in(20) {
             self.state = store::load(&self.sql).unwrap();
@@ -200,6 +200,7 @@ impl World {
         let bead_id = self.bead();
         let other = self.bead();
         let session = self.session();
+        let (author, reviewer) = (self.session_of(Role::Polecat), self.session_of(Role::Refinery));
         let actor = "ann".to_owned();
         let random = &mut self.random;
         match random.below(20) {
@@ -222,14 +223,14 @@ impl World {
             5 if random.one_in(3) => Command::FailBead { bead_id, reason: random.maybe("no".to_owned()), actor },
             6 => Command::RetryBead { bead_id, keep_branch: random.one_in(2), model: None, actor },
             7..=10 => Command::Done(Done {
-                session,
-                branch: self.assignments.get(&session.assignment_id).and_then(|a| a.branch.clone()).unwrap_or_default(),
+                session: author,
+                branch: self.assignments.get(&author.assignment_id).and_then(|a| a.branch.clone()).unwrap_or_default(),
                 commit: random.maybe("c0ffee".to_owned()),
                 summary: random.maybe("It is fixed.".to_owned()),
                 files: vec!["src/a.rs".to_owned()],
             }),
             11..=14 => Command::Judge(Judge {
-                session,
+                session: reviewer,
                 verdict: random
                     .pick([Verdict::Approve, Verdict::Approve, Verdict::RequestChanges, Verdict::Reject])
                     .unwrap(),
@@ -266,7 +267,7 @@ impl World {
     fn event(&mut self) -> Option<Event> {
         let session = self.session();
         let instance_id = InstanceId::from_u128(1);
-        Some(match self.random.below(14) {
+        Some(match self.random.below(16) {
             0..=3 => self.town_says(),
             4 => {
                 let rows = self.state.as_ref().unwrap().outbox.rows().to_vec();
@@ -277,7 +278,7 @@ impl World {
                 session,
                 self.random.pick([SessionAnswer::Alive(instance_id), SessionAnswer::Gone("gone".to_owned())])?,
             ),
-            7 | 8 => self.job_reports()?,
+            7..=10 => self.job_reports()?,
             _ => Event::SessionReported(session, self.session_fact(session, instance_id)),
         })
     }
@@ -290,8 +291,8 @@ impl World {
         let mut messages = match self.random.below(12) {
             0 => vec![self.configure()],
             1 => vec![TownToRig::TownState(TownState {
-                paused: self.random.one_in(3),
-                draining: self.random.one_in(5),
+                paused: self.random.one_in(8),
+                draining: self.random.one_in(8),
                 instance_id: self.random.maybe(InstanceId::from_u128(1)),
                 ..TownState::default()
             })],
@@ -353,6 +354,8 @@ impl World {
                 status: self.random.pick([
                     GatesStatus::Green,
                     GatesStatus::Green,
+                    GatesStatus::Green,
+                    GatesStatus::Green,
                     GatesStatus::Red,
                     GatesStatus::Error,
                 ])?,
@@ -361,6 +364,8 @@ impl World {
             },
             (_, JobKind::Merge) => JobFact::Merge {
                 status: self.random.pick([
+                    MergeStatus::Merged,
+                    MergeStatus::Merged,
                     MergeStatus::Merged,
                     MergeStatus::Merged,
                     MergeStatus::Conflict,
@@ -438,16 +443,24 @@ impl World {
         picked.unwrap_or(BeadId::from_u128(1))
     }
 
+    /// A live session of this role; any session when there is none.
+    fn session_of(&mut self, role: Role) -> SessionKey {
+        let state = self.state.as_ref().unwrap();
+        let live: Vec<Assignment> = state.live_assignments().filter(|a| a.kind.role() == role).cloned().collect();
+        self.random.pick(live).map_or_else(|| self.session(), |assignment| key(&assignment))
+    }
+
     /// A session of the rig, mostly a live one.
     fn session(&mut self) -> SessionKey {
         let live: Vec<Assignment> = self.state.as_ref().unwrap().live_assignments().cloned().collect();
         let any = self.assignments.values().cloned();
         let picked = if self.random.one_in(10) { self.random.pick(any) } else { self.random.pick(live) };
-        picked.map_or(SessionKey { assignment_id: AssignmentId::from_u128(1), epoch: 1 }, |assignment| SessionKey {
-            assignment_id: assignment.assignment_id,
-            epoch: assignment.epoch,
-        })
+        picked.as_ref().map_or(SessionKey { assignment_id: AssignmentId::from_u128(1), epoch: 1 }, key)
     }
+}
+
+fn key(assignment: &Assignment) -> SessionKey {
+    SessionKey { assignment_id: assignment.assignment_id, epoch: assignment.epoch }
 }
 
 fn random_id(now: Timestamp, n: u128) -> u128 {

@@ -84,7 +84,7 @@ fn what_is_over_is_found_by_its_id_and_not_loaded() {
     assert_eq!(store::bead(&sql, bead(1)).unwrap(), Some(closed));
     assert_eq!(store::bead(&sql, bead(2)).unwrap(), Some(failed));
     assert_eq!(store::assignment(&sql, ended.assignment_id).unwrap(), Some(ended.clone()));
-    assert_eq!(store::assignments_of_bead(&sql, bead(1)).unwrap(), [ended.clone()]);
+    assert_eq!(store::assignments_of_bead(&sql, bead(1)).unwrap(), std::slice::from_ref(&ended));
     assert_eq!(store::assignments_of_agent(&sql, ended.agent_id, 9, 0).unwrap(), [ended]);
 }
 
