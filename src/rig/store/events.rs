@@ -1,6 +1,7 @@
 //! Table `events`: the audit log.
 
 use gastown_core::id::{AgentId, AssignmentId, BeadId};
+use gastown_core::limits::{EVENTS_KEEP, EVENTS_MAX};
 use gastown_core::rig::plan::EventRow;
 use gastown_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,12 @@ const SELECT: &str = "
       and (?3 is null or at >= ?3)
     order by seq desc
     limit ?4 offset ?5";
+
+/// The newest row stays, so that no number is used twice.
+const TRIM: &str = "
+    delete from events
+    where (at < ?1 or seq <= (select max(seq) from events) - ?2)
+      and seq < (select max(seq) from events)";
 
 /// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,4 +122,10 @@ pub fn list(
         title: row.title,
     });
     Ok(logged.collect())
+}
+
+/// Forgets what is older than `EVENTS_KEEP` or beyond `EVENTS_MAX` (domain.md 6.3).
+pub fn trim(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
+    let max = i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX);
+    sql.run(TRIM, &[(now - EVENTS_KEEP).into(), max.into()])
 }

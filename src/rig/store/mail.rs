@@ -12,6 +12,13 @@ const SELECT_UNDELIVERED: &str = "
            delivered_to, expires_at
     from mail
     where delivered_at is null";
+const SELECT_OF_AGENT: &str = "
+    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
+           delivered_to, expires_at
+    from mail
+    where to_agent = ?
+    order by created_at desc, mail_id desc
+    limit ? offset ?";
 const PUT: &str = "
     insert or replace into mail
       (mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
@@ -37,22 +44,13 @@ struct Row {
 
 /// Mail that nobody has read.
 pub(super) fn undelivered(sql: &impl Sql) -> Result<Vec<Mail>, SqlError> {
-    let mail = |row: Row| Mail {
-        mail_id: row.mail_id,
-        from_kind: row.from_kind,
-        from_id: row.from_id,
-        to_agent: row.to_agent,
-        bead_id: row.bead_id,
-        thread_id: row.thread_id,
-        reply_to: row.reply_to,
-        subject: row.subject,
-        body: row.body,
-        created_at: row.created_at.0,
-        delivered_at: row.delivered_at.map(|at| at.0),
-        delivered_to: row.delivered_to,
-        expires_at: row.expires_at.map(|at| at.0),
-    };
-    Ok(sql.rows::<Row>(SELECT_UNDELIVERED, &[])?.into_iter().map(mail).collect())
+    Ok(sql.rows::<Row>(SELECT_UNDELIVERED, &[])?.into_iter().map(Mail::from).collect())
+}
+
+/// Mail to an agent, newest first, delivered or not.
+pub(super) fn of_agent(sql: &impl Sql, agent_id: AgentId, limit: u32, offset: u32) -> Result<Vec<Mail>, SqlError> {
+    let rows: Vec<Row> = sql.rows(SELECT_OF_AGENT, &[text(agent_id), limit.into(), offset.into()])?;
+    Ok(rows.into_iter().map(Mail::from).collect())
 }
 
 pub(super) fn put(sql: &impl Sql, mail: &Mail) -> Result<(), SqlError> {
@@ -74,4 +72,24 @@ pub(super) fn put(sql: &impl Sql, mail: &Mail) -> Result<(), SqlError> {
             mail.expires_at.into(),
         ],
     )
+}
+
+impl From<Row> for Mail {
+    fn from(row: Row) -> Self {
+        Self {
+            mail_id: row.mail_id,
+            from_kind: row.from_kind,
+            from_id: row.from_id,
+            to_agent: row.to_agent,
+            bead_id: row.bead_id,
+            thread_id: row.thread_id,
+            reply_to: row.reply_to,
+            subject: row.subject,
+            body: row.body,
+            created_at: row.created_at.0,
+            delivered_at: row.delivered_at.map(|at| at.0),
+            delivered_to: row.delivered_to,
+            expires_at: row.expires_at.map(|at| at.0),
+        }
+    }
 }

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use gastown_core::id::{AgentId, AssignmentId, BeadId};
 use gastown_core::rig::assignment::Assignment;
 use gastown_core::rig::bead::Bead;
+use gastown_core::rig::mail::Mail;
+use gastown_core::rig::review::{GateRun, Review, Round};
 use gastown_core::rig::{Reference, State, Write};
 use gastown_core::wire::api::bead::NewestAssignment;
 
@@ -115,6 +117,38 @@ pub fn assignment(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Option<
 /// What the newest assignment and review of each of these beads say about it.
 pub fn newest(sql: &impl Sql, bead_ids: &[BeadId]) -> Result<BTreeMap<BeadId, NewestAssignment>, SqlError> {
     assignments::newest(sql, bead_ids)
+}
+
+/// A review with everything that was said and measured about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewHistory {
+    /// The review, live or not.
+    pub review: Review,
+    /// Its judgements, oldest first.
+    pub rounds: Vec<Round>,
+    /// Its gate runs, newest first.
+    pub gate_runs: Vec<GateRun>,
+}
+
+/// Reviews of one bead in a history: a bead is reviewed again only when somebody tries it again.
+const REVIEWS_MAX: u32 = 20;
+/// Gate runs of one review in a history.
+const GATE_RUNS_MAX: u32 = 50;
+
+/// The reviews of a bead, or the review that the bead is; newest first.
+pub fn reviews_of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<ReviewHistory>, SqlError> {
+    let reviews = reviews::of_bead(sql, bead_id, REVIEWS_MAX)?.into_iter();
+    let history = reviews.map(|review| {
+        let rounds = reviews::rounds_of(sql, review.bead_id)?;
+        let gate_runs = reviews::gate_runs_of(sql, review.bead_id, GATE_RUNS_MAX)?;
+        Ok(ReviewHistory { review, rounds, gate_runs })
+    });
+    history.collect()
+}
+
+/// Mail to an agent, newest first, delivered or not.
+pub fn mail_of_agent(sql: &impl Sql, agent_id: AgentId, limit: u32, offset: u32) -> Result<Vec<Mail>, SqlError> {
+    mail::of_agent(sql, agent_id, limit, offset)
 }
 
 /// Empties every table.

@@ -16,6 +16,14 @@ const SELECT_LIVE: &str = "
            queued_at, not_before, ended_at
     from reviews
     where ended_at is null";
+const SELECT_OF_BEAD: &str = "
+    select bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
+           verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
+           queued_at, not_before, ended_at
+    from reviews
+    where bead_id = ?1 or source_id = ?1
+    order by queued_at desc, bead_id desc
+    limit ?2";
 const PUT: &str = "
     insert into reviews
       (bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
@@ -49,6 +57,11 @@ const SELECT_LIVE_ROUNDS: &str = "
     select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at
     from rounds
     where review_id in (select bead_id from reviews where ended_at is null)";
+const SELECT_ROUNDS: &str = "
+    select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at
+    from rounds
+    where review_id = ?
+    order by n";
 const PUT_ROUND: &str = "
     insert or replace into rounds (review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -56,6 +69,12 @@ const SELECT_LIVE_GATE_RUNS: &str = "
     select run_id, review_id, commit_id, onto, result, gates, created_at, ended_at
     from gate_runs
     where review_id in (select bead_id from reviews where ended_at is null)";
+const SELECT_GATE_RUNS: &str = "
+    select run_id, review_id, commit_id, onto, result, gates, created_at, ended_at
+    from gate_runs
+    where review_id = ?
+    order by created_at desc, run_id desc
+    limit ?";
 const PUT_GATE_RUN: &str = "
     insert or replace into gate_runs (run_id, review_id, commit_id, onto, result, gates, created_at, ended_at)
     values (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -115,64 +134,34 @@ struct GateRunRow {
 
 /// Reviews that have not ended.
 pub(super) fn live(sql: &impl Sql) -> Result<Vec<Review>, SqlError> {
-    let review = |row: ReviewRow| Review {
-        bead_id: row.bead_id,
-        kind: row.kind,
-        source_id: row.source_id,
-        convoy_id: row.convoy_id,
-        branch: row.branch,
-        target: row.target,
-        strategy: row.strategy,
-        state: row.state,
-        head_commit: row.head_commit,
-        reviewed_commit: row.reviewed_commit,
-        verdict: row.verdict,
-        verdict_by: row.verdict_by,
-        round: row.round,
-        feedback_round: row.feedback_round,
-        child_id: row.child_id,
-        is_merge_ordered: row.merge_ordered,
-        merge_tries: row.merge_tries,
-        merge_commit: row.merge_commit,
-        author_agent: row.author_agent,
-        summary: row.summary,
-        queued_at: row.queued_at.0,
-        not_before: row.not_before.map(|at| at.0),
-        ended_at: row.ended_at.map(|at| at.0),
-    };
-    Ok(sql.rows::<ReviewRow>(SELECT_LIVE, &[])?.into_iter().map(review).collect())
+    Ok(sql.rows::<ReviewRow>(SELECT_LIVE, &[])?.into_iter().map(Review::from).collect())
 }
 
 /// Their rounds.
 pub(super) fn live_rounds(sql: &impl Sql) -> Result<Vec<Round>, SqlError> {
-    let round = |row: RoundRow| Round {
-        review_id: row.review_id,
-        n: row.n,
-        commit_id: row.commit_id,
-        verdict: row.verdict,
-        by: row.by,
-        summary: row.summary,
-        findings: row.findings.0,
-        gate_run: row.gate_run,
-        child_id: row.child_id,
-        at: row.at.0,
-    };
-    Ok(sql.rows::<RoundRow>(SELECT_LIVE_ROUNDS, &[])?.into_iter().map(round).collect())
+    Ok(sql.rows::<RoundRow>(SELECT_LIVE_ROUNDS, &[])?.into_iter().map(Round::from).collect())
 }
 
 /// Their gate runs.
 pub(super) fn live_gate_runs(sql: &impl Sql) -> Result<Vec<GateRun>, SqlError> {
-    let run = |row: GateRunRow| GateRun {
-        run_id: row.run_id,
-        review_id: row.review_id,
-        commit_id: row.commit_id,
-        onto: row.onto,
-        result: row.result,
-        gates: row.gates.0,
-        created_at: row.created_at.0,
-        ended_at: row.ended_at.map(|at| at.0),
-    };
-    Ok(sql.rows::<GateRunRow>(SELECT_LIVE_GATE_RUNS, &[])?.into_iter().map(run).collect())
+    Ok(sql.rows::<GateRunRow>(SELECT_LIVE_GATE_RUNS, &[])?.into_iter().map(GateRun::from).collect())
+}
+
+/// The reviews of a bead, or the review that the bead is; newest first, live or not.
+pub(super) fn of_bead(sql: &impl Sql, bead_id: BeadId, limit: u32) -> Result<Vec<Review>, SqlError> {
+    let rows: Vec<ReviewRow> = sql.rows(SELECT_OF_BEAD, &[text(bead_id), limit.into()])?;
+    Ok(rows.into_iter().map(Review::from).collect())
+}
+
+/// The rounds of a review, oldest first.
+pub(super) fn rounds_of(sql: &impl Sql, review_id: BeadId) -> Result<Vec<Round>, SqlError> {
+    Ok(sql.rows::<RoundRow>(SELECT_ROUNDS, &[text(review_id)])?.into_iter().map(Round::from).collect())
+}
+
+/// The gate runs of a review, newest first.
+pub(super) fn gate_runs_of(sql: &impl Sql, review_id: BeadId, limit: u32) -> Result<Vec<GateRun>, SqlError> {
+    let rows: Vec<GateRunRow> = sql.rows(SELECT_GATE_RUNS, &[text(review_id), limit.into()])?;
+    Ok(rows.into_iter().map(GateRun::from).collect())
 }
 
 pub(super) fn put(sql: &impl Sql, review: &Review) -> Result<(), SqlError> {
@@ -238,4 +227,66 @@ pub(super) fn put_gate_run(sql: &impl Sql, run: &GateRun) -> Result<(), SqlError
             run.ended_at.into(),
         ],
     )
+}
+
+impl From<ReviewRow> for Review {
+    fn from(row: ReviewRow) -> Self {
+        Self {
+            bead_id: row.bead_id,
+            kind: row.kind,
+            source_id: row.source_id,
+            convoy_id: row.convoy_id,
+            branch: row.branch,
+            target: row.target,
+            strategy: row.strategy,
+            state: row.state,
+            head_commit: row.head_commit,
+            reviewed_commit: row.reviewed_commit,
+            verdict: row.verdict,
+            verdict_by: row.verdict_by,
+            round: row.round,
+            feedback_round: row.feedback_round,
+            child_id: row.child_id,
+            is_merge_ordered: row.merge_ordered,
+            merge_tries: row.merge_tries,
+            merge_commit: row.merge_commit,
+            author_agent: row.author_agent,
+            summary: row.summary,
+            queued_at: row.queued_at.0,
+            not_before: row.not_before.map(|at| at.0),
+            ended_at: row.ended_at.map(|at| at.0),
+        }
+    }
+}
+
+impl From<RoundRow> for Round {
+    fn from(row: RoundRow) -> Self {
+        Self {
+            review_id: row.review_id,
+            n: row.n,
+            commit_id: row.commit_id,
+            verdict: row.verdict,
+            by: row.by,
+            summary: row.summary,
+            findings: row.findings.0,
+            gate_run: row.gate_run,
+            child_id: row.child_id,
+            at: row.at.0,
+        }
+    }
+}
+
+impl From<GateRunRow> for GateRun {
+    fn from(row: GateRunRow) -> Self {
+        Self {
+            run_id: row.run_id,
+            review_id: row.review_id,
+            commit_id: row.commit_id,
+            onto: row.onto,
+            result: row.result,
+            gates: row.gates.0,
+            created_at: row.created_at.0,
+            ended_at: row.ended_at.map(|at| at.0),
+        }
+    }
 }

@@ -63,6 +63,7 @@ fn sql_gives_back_what_memory_holds() {
             world.step();
         }
         world.check_history();
+        world.check_wipe();
         merged += world.merged;
         written.extend(world.written);
     }
@@ -193,6 +194,21 @@ impl World {
         }
         for (assignment_id, assignment) in &self.assignments {
             assert_eq!(store::assignment(&self.sql, *assignment_id).unwrap().as_ref(), Some(assignment));
+        }
+    }
+
+    /// Whatever the rig wrote, nothing of it is left when the rig is deleted.
+    fn check_wipe(&self) {
+        #[derive(serde::Deserialize)]
+        struct Table {
+            name: String,
+        }
+        store::wipe(&self.sql).unwrap();
+        assert_eq!(store::load(&self.sql).unwrap(), None);
+        let tables = "select name from sqlite_master where type = 'table' and name <> 'migrations'";
+        for Table { name } in self.sql.rows(tables, &[]).unwrap() {
+            let rows: Vec<Table> = self.sql.rows(&format!("select 'a row' as name from {name}"), &[]).unwrap();
+            assert!(rows.is_empty(), "{name} keeps {} rows", rows.len());
         }
     }
 

@@ -1,10 +1,11 @@
 //! What the model cannot show: fields that no rule sets yet, what the tables refuse, and what is read of history.
 
-use gastown::rig::store::{self, Filter, beads};
+use gastown::rig::store::{self, Filter, beads, events};
 use gastown::sql::migrate;
 use gastown_core::id::{
     AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, RigId, RunId, TownId,
 };
+use gastown_core::limits::EVENTS_KEEP;
 use gastown_core::models::Catalogue;
 use gastown_core::protocol::{Priority, TownState};
 use gastown_core::rig::agent::{Agent, AgentRole};
@@ -15,6 +16,7 @@ use gastown_core::rig::bead::{
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::NewBead;
 use gastown_core::rig::mail::{Mail, MailParty};
+use gastown_core::rig::plan::EventRow;
 use gastown_core::rig::review::{
     Finding, GateRun, GateRunResult, Job, JobPhase, JobSpec, MergeStrategy, Review, ReviewKind, ReviewState, Round,
     Verdict,
@@ -169,6 +171,77 @@ fn beads_are_listed_newest_first_through_every_filter() {
     assert_eq!(numbers(Filter { q: Some("fIX 2".into()), ..all.clone() }), [bead(2)]);
     assert_eq!(numbers(Filter { q: Some("100% _".into()), ..all.clone() }), []);
     assert_eq!(numbers(Filter { updated_since: Some(at(2)), ..all }), [bead(3), bead(2)]);
+}
+
+#[test]
+fn the_reviews_of_a_bead_are_found_when_they_are_over() {
+    let sql = a_rig_store();
+    let first = Review { state: ReviewState::Rejected, ended_at: Some(at(9)), ..full_review() };
+    let second = Review { bead_id: bead(7), queued_at: at(20), ..full_review() };
+    let older = GateRun { run_id: RunId::from_u128(2), created_at: at(0), ..full_gate_run() };
+    for row in [
+        Write::Review(Box::new(first.clone())),
+        Write::Round(full_round()),
+        Write::Round(Round { n: 2, ..full_round() }),
+        Write::GateRun(older.clone()),
+        Write::GateRun(full_gate_run()),
+        Write::Review(Box::new(second.clone())),
+    ] {
+        store::write(&sql, "test", &row).unwrap();
+    }
+    let first = store::ReviewHistory {
+        review: first,
+        rounds: vec![full_round(), Round { n: 2, ..full_round() }],
+        gate_runs: vec![full_gate_run(), older],
+    };
+    let second = store::ReviewHistory { review: second, rounds: Vec::new(), gate_runs: Vec::new() };
+    assert_eq!(store::reviews_of_bead(&sql, bead(2)).unwrap(), std::slice::from_ref(&first));
+    assert_eq!(store::reviews_of_bead(&sql, bead(1)).unwrap(), [second, first]);
+}
+
+#[test]
+fn mail_of_an_agent_keeps_what_was_delivered() {
+    let sql = a_rig_store();
+    let delivered = Mail { delivered_at: Some(at(5)), delivered_to: Some(AssignmentId::from_u128(1)), ..full_mail() };
+    let newer = Mail { mail_id: MailId::from_u128(2), created_at: at(2), ..full_mail() };
+    let other = Mail { mail_id: MailId::from_u128(3), to_agent: Some(AgentId::from_u128(7)), ..full_mail() };
+    for row in [&delivered, &newer, &other] {
+        store::write(&sql, "test", &Write::Mail(row.clone())).unwrap();
+    }
+    let agent_id = AgentId::from_u128(3);
+    assert_eq!(store::mail_of_agent(&sql, agent_id, 9, 0).unwrap(), [newer, delivered.clone()]);
+    assert_eq!(store::mail_of_agent(&sql, agent_id, 9, 1).unwrap(), [delivered]);
+}
+
+#[test]
+fn the_log_is_trimmed_but_for_its_newest_row() {
+    let sql = a_rig_store();
+    let event = |ms| EventRow {
+        at: at(ms),
+        kind: "created",
+        bead_id: Some(bead(1)),
+        agent_id: None,
+        assignment_id: None,
+        actor: "ann".to_owned(),
+        old: None,
+        new: Some("Fix it".to_owned()),
+        data: json!({ "n": 1 }),
+    };
+    for ms in 1..=3 {
+        store::write(&sql, "command", &Write::Event(event(ms))).unwrap();
+    }
+    let numbers = || -> Vec<u64> {
+        events::list(&sql, None, None, None, 9, 0).unwrap().into_iter().map(|event| event.seq).collect()
+    };
+    events::trim(&sql, at(2) + EVENTS_KEEP).unwrap();
+    assert_eq!(numbers(), [3, 2]);
+    events::trim(&sql, at(99) + EVENTS_KEEP).unwrap();
+    assert_eq!(numbers(), [3]);
+    store::write(&sql, "command", &Write::Event(event(4))).unwrap();
+    assert_eq!(numbers(), [4, 3]);
+    let row = events::list(&sql, Some(bead(1)), None, Some(at(4)), 9, 0).unwrap().remove(0);
+    assert_eq!((row.at, row.kind.as_str(), row.rule.as_deref()), (at(4), "created", Some("command")));
+    assert_eq!((row.actor.as_str(), row.new.as_deref(), row.data), ("ann", Some("Fix it"), json!({ "n": 1 })));
 }
 
 /// A was waited for by B; B failed, then A closed, then somebody tries B again, perhaps after a restart.
