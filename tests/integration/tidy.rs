@@ -10,10 +10,11 @@ use std::process::Command;
 /// A rule: its name, and what it finds wrong.
 type Rule = (&'static str, fn(&[File]) -> Vec<String>);
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     ("nothing is left for later", no_promises),
     ("nothing names the machine it was written on", no_machine_paths),
     ("lock files name no registry", no_registry_hosts),
+    ("links between documents lead somewhere", no_dead_links),
     ("lints are expected with a reason, tests are never switched off", no_silencing),
     ("files tell one story", no_long_files),
     ("every Rust file belongs to a module", no_orphans),
@@ -150,6 +151,22 @@ fn no_registry_hosts(files: &[File]) -> Vec<String> {
         let foreign =
             file.text.lines().filter(|line| line.starts_with("source = ") && !line.contains("crates.io-index"));
         findings.extend(foreign.map(|line| format!("{}: {line}", file.path)));
+    }
+    findings
+}
+
+/// `[text](path)` in Markdown, relative to the document; addresses and anchors are not looked at.
+fn no_dead_links(files: &[File]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in files.iter().filter(|file| file.has_extension(&["md"])) {
+        let home = Path::new(&file.path).parent().unwrap_or(Path::new(""));
+        for link in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            let is_file = !path.is_empty() && !path.contains("://") && !path.contains(' ');
+            if is_file && !Path::new(env!("CARGO_MANIFEST_DIR")).join(home).join(path).exists() {
+                findings.push(format!("{}: {link}", file.path));
+            }
+        }
     }
     findings
 }
