@@ -72,6 +72,31 @@ fn what_rules_look_at_is_found_without_reading_history() {
     }
 }
 
+/// Columns that keep what the first insertion said: `file column`.
+const KEPT: [&str; 4] =
+    ["escalations.rs metadata", "escalations.rs raises", "escalations.rs replies", "protocol.rs stream"];
+
+#[test]
+fn a_row_that_exists_gets_every_column_that_a_new_one_gets() {
+    let mut found = 0;
+    for (name, statement) in STORES.iter().flat_map(|(place, _)| statements(place)) {
+        let Some((insert, update)) = statement.split_once("do update set") else { continue };
+        found += 1;
+        let file = name.split(' ').next().unwrap();
+        let between = |text: &str, after: &str| -> Vec<String> {
+            let list = text.split_once(after).unwrap().1.split_once('(').unwrap().1.split_once(')').unwrap().0;
+            list.split(',').map(|column| column.trim().to_owned()).collect()
+        };
+        let key = between(insert, "on conflict");
+        for column in between(insert, "insert into").iter().filter(|column| !key.contains(column)) {
+            let is_set = update.split(',').any(|set| set.split('=').next().unwrap().trim() == column);
+            let is_kept = KEPT.contains(&format!("{file} {column}").as_str());
+            assert!(is_set != is_kept, "{name}: {column} of a row that exists");
+        }
+    }
+    assert!(found > 12, "only {found} were found");
+}
+
 #[test]
 fn no_file_with_statements_is_forgotten() {
     // The port and the runner of migrations come before any schema.
