@@ -1,6 +1,6 @@
 //! The names of bindings, variables and secrets, read into types. The only reader of `worker::Env`.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use gastown_core::time::Timestamp;
 use gastown_core::wire::code::Code;
@@ -46,8 +46,7 @@ pub fn assets(env: &Env) -> Result<worker::Fetcher> {
     env.assets("ASSETS").map_err(|e| Fault::new("bind ASSETS", e).into())
 }
 
-/// Everything that a deployment sets, checked once.
-#[derive(Debug)]
+/// Everything that a deployment sets, checked once. Never printed: it holds secrets.
 pub struct Settings {
     /// Whether this is a development deployment.
     pub is_development: bool,
@@ -55,6 +54,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Secrets of tokens.
     pub keys: Keys,
+    /// What the control secrets of containers derive from.
+    pub gastown_secret: String,
     /// Origins that may call from browsers, besides our own.
     pub cors_origins: Vec<String>,
     /// Remotes on this machine are accepted (demo, tests).
@@ -74,6 +75,7 @@ pub struct Settings {
 }
 
 thread_local! {
+    static OWN_ORIGIN: RefCell<Option<String>> = const { RefCell::new(None) };
     static SETTINGS: OnceCell<std::result::Result<&'static Settings, String>> = const { OnceCell::new() };
 }
 
@@ -94,6 +96,23 @@ pub fn settings(env: &Env) -> Result<&'static Settings> {
     read.map_err(|why| {
         crate::log::error("misconfigured", &[("why", &why)]);
         Refusal::new(Code::Misconfigured, "This deployment is not set up correctly").into()
+    })
+}
+
+/// Remembers the address under which the newest request reached us.
+pub fn remember_origin(origin: &str) {
+    OWN_ORIGIN.with(|known| {
+        if known.borrow().as_deref() != Some(origin) {
+            known.replace(Some(origin.to_owned()));
+        }
+    });
+}
+
+/// Our own address as the runtime reaches it: as it is set, else as a request last reached this isolate.
+pub fn public_url(env: &Env) -> Result<String> {
+    let known = OWN_ORIGIN.with(|known| known.borrow().clone());
+    settings(env)?.public_url.clone().or(known).ok_or_else(|| {
+        Fault::new("tell the runtime our address", "GASTOWN_PUBLIC_URL is not set, and no request came yet").into()
     })
 }
 
@@ -130,6 +149,7 @@ impl Settings {
             is_development,
             clock,
             keys: Keys::read(&var)?,
+            gastown_secret: var("GASTOWN_JWT_SECRET").unwrap_or_default(),
             cors_origins: var("CORS_ORIGINS")
                 .map(|list| list.split(',').map(|origin| origin.trim().to_owned()).collect())
                 .unwrap_or_default(),
@@ -173,7 +193,7 @@ mod tests {
             (("USER_JWT_SECRET", "short"), "USER_JWT_SECRET"),
             (("CONTAINER_URL", "http://127.0.0.1:8080"), "GASTOWN_CONTROL_SECRET"),
         ] {
-            assert!(read(&[vars]).unwrap_err().contains(expected));
+            assert!(read(&[vars]).err().unwrap().contains(expected));
         }
     }
 }

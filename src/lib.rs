@@ -6,6 +6,7 @@ pub mod account;
 pub mod ambient;
 pub mod call;
 pub mod catalogue;
+pub mod container;
 pub mod env;
 pub mod error;
 pub mod http;

@@ -8,11 +8,14 @@ use std::pin::Pin;
 
 use gastown_core::access::{Access, Level};
 use gastown_core::limits::{BODY_BYTES_MAX, EVENT_BATCH_BYTES_MAX};
+use gastown_core::session::Role;
 
 use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
-use crate::http::{config, feed, health, mayor, rigs, session, towns};
+use crate::http::{
+    agents, beads, config, feed, health, mayor, mayor_tools, people, rigs, runtime, session, sling, towns,
+};
 
 /// Methods that rows have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +85,7 @@ macro_rules! flag {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal [$($level:ident),+] $($flag:ident)* $(for $($role:ident)|+)? => $module:ident::$handler:ident;)*) => {
+    ($($method:ident $path:literal [$($level:ident),+] $($flag:ident)* $(<$($role:ident),+>)? => $module:ident::$handler:ident;)*) => {
         &[$(Route {
             method: Method::$method,
             path: $path,
@@ -137,7 +140,6 @@ pub static ROUTES: &[Route] = routes! {
     // Feed, live stream, escalations (3.6)
     Get    "/api/towns/{townId}/events"                   [TownMember]             => feed::list;
     Get    "/api/towns/{townId}/events/stream"            [TownMember]             => feed::stream;
-    Get    "/api/towns/{townId}/snapshot"                 [TownMember]             => feed::snapshot;
     Get    "/api/towns/{townId}/escalations"              [TownMember]             => feed::escalations;
     Post   "/api/towns/{townId}/escalations/{escalationId}/acknowledge" [TownMember] => feed::acknowledge;
 
@@ -148,6 +150,70 @@ pub static ROUTES: &[Route] = routes! {
     Patch  "/api/towns/{townId}/rigs/{rigId}/config"      [TownOwner]              => config::patch_rig;
     Post   "/api/towns/{townId}/pause"                    [TownMember]             => towns::pause;
     Post   "/api/towns/{townId}/resume"                   [TownMember]             => towns::resume;
+    Get    "/api/towns/{townId}/status"                   [TownMember]             => people::status;
+    Get    "/api/towns/{townId}/snapshot"                 [TownMember]             => people::snapshot;
+    Get    "/api/towns/{townId}/container/health"         [TownMember]             => people::runtime_status;
+    Get    "/api/towns/{townId}/drain-status"             [TownMember, Runtime]    => people::drain_status;
+
+    // Agents of the town (3.5)
+    Get    "/api/towns/{townId}/agents"                   [TownMember]             => people::agents;
+    Get    "/api/towns/{townId}/agents/{agentId}"         [TownMember]             => people::agent;
+    Get    "/api/towns/{townId}/agents/{agentId}/events"  [TownMember]             => people::agent_events;
+
+    // Beads and sling (3.3)
+    Get    "/api/towns/{townId}/beads"                    [TownMember]             => beads::list;
+    Post   "/api/towns/{townId}/beads"                    [TownMember] K           => beads::create;
+    Post   "/api/towns/{townId}/sling"                    [TownMember] K           => sling::create;
+    Get    "/api/towns/{townId}/beads/{beadId}"           [TownMember]             => beads::show;
+    Patch  "/api/towns/{townId}/beads/{beadId}"           [TownMember]             => beads::update;
+    Post   "/api/towns/{townId}/beads/{beadId}/start"     [TownMember]             => beads::start;
+    Post   "/api/towns/{townId}/beads/{beadId}/close"     [TownMember]             => beads::close;
+    Post   "/api/towns/{townId}/beads/{beadId}/fail"      [TownMember]             => beads::fail;
+    Post   "/api/towns/{townId}/beads/{beadId}/retry"     [TownMember] K           => beads::retry;
+    Get    "/api/towns/{townId}/beads/{beadId}/assignments" [TownMember]           => beads::assignments;
+    Get    "/api/towns/{townId}/beads/{beadId}/events"    [TownMember]             => beads::events;
+    Post   "/api/towns/{townId}/merge-queue/{beadId}/verdict" [TownMember]         => beads::judge;
+
+    // Beads and agents of a rig (3.8 to 3.10)
+    Get    "/api/towns/{townId}/rigs/{rigId}/beads"       [RigAgents, TownMember]  => beads::list_of_rig;
+    Post   "/api/towns/{townId}/rigs/{rigId}/beads"       [TownMember, Runtime] K  => beads::create_in_rig;
+    Get    "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}" [RigAgents, TownMember] => beads::show_of_rig;
+    Post   "/api/towns/{townId}/rigs/{rigId}/sling"       [TownMember, Runtime] K  => sling::create_in_rig;
+    Get    "/api/towns/{townId}/rigs/{rigId}/events"      [RigAgents, TownMember]  => beads::events_of_rig;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents"      [RigAgents, TownMember]  => people::agents_of_rig;
+    Post   "/api/towns/{townId}/rigs/{rigId}/mail"        [RigAgents] K            => agents::send_mail;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/prime" [Agent]       => agents::prime;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/done" [Agent] <Polecat, Refinery, Triage> => agents::done;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/verdict" [Agent] <Refinery> => agents::verdict;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/request-changes" [Agent] <Refinery> => agents::request_changes;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/status" [Agent]      => agents::status;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/checkpoint" [Agent]  => agents::checkpoint;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/heartbeat" [Agent]   => agents::heartbeat;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail" [Agent]        => agents::mail;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail/ack" [Agent]    => agents::acknowledge_mail;
+
+    // Runtime (3.11)
+    Post   "/api/towns/{townId}/runtime/register"         [Runtime]                => runtime::register;
+    Post   "/api/towns/{townId}/runtime/facts"            [Runtime]                => runtime::facts;
+    Post   "/api/towns/{townId}/runtime/heartbeat"        [Runtime]                => runtime::heartbeat;
+    Post   "/api/towns/{townId}/runtime/outcomes"         [Runtime]                => runtime::outcomes;
+    Post   "/api/towns/{townId}/runtime/events"           [Runtime] Large          => runtime::events;
+    Post   "/api/towns/{townId}/runtime/agent-tokens"     [Runtime]                => runtime::agent_tokens;
+    Post   "/api/towns/{townId}/runtime/git-credentials"  [Runtime]                => runtime::git_credentials;
+    Post   "/api/towns/{townId}/runtime/llm-credentials"  [Runtime]                => runtime::llm_credentials;
+    Post   "/api/towns/{townId}/refresh-container-token"  [Runtime] Late           => runtime::refresh_token;
+    Post   "/api/towns/{townId}/container-eviction"       [Runtime]                => runtime::eviction;
+    Post   "/api/towns/{townId}/container-ready"          [Runtime]                => runtime::ready;
+    Get    "/api/towns/{townId}/mayor-id"                 [Runtime]                => runtime::mayor_id;
+
+    // Mayor tools (3.12)
+    Post   "/api/mayor/{townId}/tools/sling"              [Mayor] K                => mayor_tools::sling;
+    Get    "/api/mayor/{townId}/tools/rigs"               [Mayor]                  => mayor_tools::rigs;
+    Get    "/api/mayor/{townId}/tools/beads"              [Mayor]                  => mayor_tools::beads;
+    Get    "/api/mayor/{townId}/tools/rigs/{rigId}/beads" [Mayor]                  => mayor_tools::beads;
+    Get    "/api/mayor/{townId}/tools/agents"             [Mayor]                  => mayor_tools::agents;
+    Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents" [Mayor]                 => mayor_tools::agents;
+    Post   "/api/mayor/{townId}/tools/mail"               [Mayor] K                => mayor_tools::mail;
 };
 
 /// What the table says of a request.
@@ -209,7 +275,7 @@ fn router() -> matchit::Router<Vec<usize>> {
 /// The named parts, under the names that the row gives them.
 fn params(route: &'static Route, matched: &matchit::Params<'_, '_>) -> Params {
     let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let pairs = names.filter_map(|name| Some((name, crate::http::query::decode(matched.get(name)?))));
+    let pairs = names.filter_map(|name| Some((name, crate::http::query::decode_path(matched.get(name)?))));
     Params::new(pairs.collect())
 }
 

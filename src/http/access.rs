@@ -8,6 +8,7 @@ use gastown_core::access::{
     admit, admit_role, admit_to_town,
 };
 use gastown_core::id::{RigRef, TownId};
+use gastown_core::session::Role;
 use gastown_core::wire::code::Code;
 use worker::{Env, Request};
 
@@ -67,7 +68,6 @@ impl Entry<'_> {
             Admission::AskMayor => self.ask_mayor(&caller).await?,
             Admission::AskRuntime => self.ask_runtime(&caller).await?,
         };
-        admit_role(&caller, access).map_err(|denial| refuse(denial, access))?;
         Ok(Admitted { caller, town_role })
     }
 
@@ -138,7 +138,8 @@ impl Entry<'_> {
     async fn ask_rig(&self, caller: &Caller) -> Result<Option<TownRole>> {
         if let Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session }) = *caller {
             let check = CheckAgent { town_id, agent_id, session: session.into() };
-            self.ask(Object::Rig, &rig_id.to_string(), &check).await?;
+            let live = self.ask(Object::Rig, &rig_id.to_string(), &check).await?;
+            self.check_role(live.role)?;
         }
         Ok(None)
     }
@@ -146,6 +147,7 @@ impl Entry<'_> {
     async fn ask_mayor(&self, caller: &Caller) -> Result<Option<TownRole>> {
         if let Caller::Mayor(MayorCaller { town_id, agent_id, epoch, generation }) = *caller {
             self.ask(Object::Town, &town_id.to_string(), &CheckMayor { agent_id, epoch, generation }).await?;
+            self.check_role(Role::Mayor)?;
         }
         Ok(None)
     }
@@ -156,6 +158,11 @@ impl Entry<'_> {
             self.ask(Object::TownContainer, &town_id.to_string(), &check).await?;
         }
         Ok(None)
+    }
+
+    /// Check 7 of api.md 2.3: after the session is known to be live.
+    fn check_role(&self, role: Role) -> Result<()> {
+        admit_role(role, &self.route.access).map_err(|denial| refuse(denial, &self.route.access))
     }
 
     async fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Result<C::Reply> {

@@ -1,35 +1,42 @@
-//! What happens in a town: the feed, the live stream, the snapshot that a dashboard begins with, and the inbox of
-//! escalations (api.md 3.6, 6).
+//! What happens in a town: the feed, the live stream, and the inbox of escalations (api.md 3.6, 6).
 
-use gastown_core::access::TownRole;
 use gastown_core::id::EscalationId;
-use gastown_core::wire::envelope::{Warning, WarningCode};
 use serde_json::{Value, json};
 
 use super::inbound::Inbound;
+use super::query::Paging;
 use super::reply::Reply;
 use crate::call::open;
 use crate::env::Object;
 use crate::error::Result;
-use crate::rig::calls::{Overview, ShowOverview};
-use crate::town::calls::{Acknowledge, ListEscalations, ListFrames, ListRigs, STREAM, Show, ShowMayor};
+use crate::town::calls::{Acknowledge, ListEscalations, ListFrames, STREAM};
 
-/// Rows of the feed in a snapshot (api.md 4, Snapshot).
-const EVENTS_SHOWN: u32 = 50;
+/// Frames that a list looks through for its filters; older ones are in the rigs' own logs.
+const LOOK_BACK: u32 = 2_000;
 
-/// GET `T/events`
+/// GET `T/events`: newest first.
 pub async fn list(inbound: Inbound) -> Result<Reply> {
-    let limit = inbound.query.paging()?.limit;
+    let Paging { limit, offset } = inbound.query.paging()?;
     let after_seq = inbound.query.one("after_seq")?;
-    let list = ListFrames { after_seq, limit, frame: Some("activity".to_owned()) };
-    let frames = inbound.ask_town(&list).await?.frames;
-    let mut events: Vec<Value> = frames
-        .into_iter()
-        .filter(|frame| frame.frame == "activity")
-        .map(|frame| with_seq(frame.data, frame.seq))
-        .collect();
-    events.reverse();
-    Reply::ok(&events)
+    let call = ListFrames { after_seq, limit: LOOK_BACK, frame: Some("activity".to_owned()) };
+    let mut events: Vec<Value> =
+        inbound.ask_town(&call).await?.frames.into_iter().rev().map(|frame| with_seq(frame.data, frame.seq)).collect();
+    let since = inbound.query.get("since").map(str::to_owned);
+    for (name, field) in
+        [("type", "event_type"), ("rig_id", "rig_id"), ("bead_id", "bead_id"), ("agent_id", "agent_id")]
+    {
+        let wanted = inbound.query.many::<String>(name)?;
+        let is_wanted = |event: &Value| {
+            event.get(field).and_then(Value::as_str).is_some_and(|value| wanted.iter().any(|w| w == value))
+        };
+        events.retain(|event| wanted.is_empty() || is_wanted(event));
+    }
+    if let Some(since) = since {
+        // Instants of one form compare like their texts.
+        events.retain(|event| event.get("created_at").and_then(Value::as_str).is_some_and(|at| at >= since.as_str()));
+    }
+    let page: Vec<Value> = events.into_iter().skip(offset as usize).take(limit as usize).collect();
+    Reply::ok(&page)
 }
 
 /// GET `T/events/stream`
@@ -41,52 +48,6 @@ pub async fn stream(inbound: Inbound) -> Result<Reply> {
     let stub = inbound.object(Object::Town, &inbound.town_id()?.to_string())?;
     let response = open(&stub, STREAM, &json!({ "after": after }), &inbound.head.request_id).await?;
     Ok(Reply::passed(response))
-}
-
-/// GET `T/snapshot`: `seq` is read before anything else, so that the stream from it misses nothing.
-pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
-    let newest = ListFrames { after_seq: None, limit: EVENTS_SHOWN, frame: Some("activity".to_owned()) };
-    let feed = inbound.ask_town(&newest).await?;
-    let town = inbound.ask_town(&Show {}).await?.seen_by(inbound.town_role.unwrap_or(TownRole::Owner));
-    let mayor = inbound.ask_town(&ShowMayor {}).await?;
-    let mut rigs = inbound.ask_town(&ListRigs {}).await?;
-    let escalations = inbound.ask_town(&ListEscalations {}).await?;
-    let town_id = inbound.town_id()?;
-    let overview = ShowOverview { town_id };
-    let asked = rigs.iter().map(|rig| inbound.ask_rig(rig.id, &overview));
-    let overviews = futures::future::join_all(asked).await;
-    let (mut agents, mut beads, mut warnings, mut truncated) = (vec![mayor.agent], Vec::new(), Vec::new(), false);
-    for (rig, overview) in rigs.iter_mut().zip(overviews) {
-        match overview {
-            Ok(Overview { beads: of_rig, agents: of_it, counts, is_truncated, .. }) => {
-                rig.counts = counts;
-                truncated |= is_truncated;
-                agents.extend(of_it.into_iter().map(|agent| json!(agent)));
-                beads.extend(of_rig);
-            }
-            Err(_) => warnings.push(Warning {
-                code: WarningCode::Partial,
-                message: format!("The rig {} did not answer", rig.name),
-                path: Some(rig.id.to_string()),
-            }),
-        }
-    }
-    let events: Vec<Value> = feed.frames.into_iter().rev().map(|frame| with_seq(frame.data, frame.seq)).collect();
-    let data = json!({
-        "seq": feed.newest_seq,
-        "town": town,
-        "rigs": rigs,
-        "agents": agents,
-        "beads": beads,
-        "convoys": [],
-        "escalations": escalations,
-        "merge_queue": { "needs_attention": [], "in_flight": [] },
-        "mayor": mayor.status,
-        "status": null,
-        "events": events,
-        "truncated": truncated,
-    });
-    Reply::with_warnings(200, &data, warnings)
 }
 
 /// GET `T/escalations`
@@ -102,7 +63,7 @@ pub async fn acknowledge(inbound: Inbound) -> Result<Reply> {
 }
 
 /// Rows of the feed carry the number of their frame.
-fn with_seq(mut event: Value, seq: u64) -> Value {
+pub(super) fn with_seq(mut event: Value, seq: u64) -> Value {
     if let Some(fields) = event.as_object_mut() {
         fields.insert("seq".to_owned(), json!(seq));
     }

@@ -13,6 +13,7 @@ use crate::env::{Object, Settings, stub};
 use crate::error::{Fault, Refusal, Result};
 use crate::requests::{Idempotency, digest};
 use crate::routes::Route;
+use crate::town::calls::ListRigs;
 
 /// A request that may go on.
 pub struct Inbound {
@@ -146,6 +147,28 @@ impl Inbound {
     /// Asks any object.
     pub async fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Result<C::Reply> {
         ask(&self.object(object, name)?, call, &self.head.request_id).await
+    }
+
+    /// Who acts, as rows name it: a user's id, an agent's, `mayor` or `runtime`.
+    pub fn actor(&self) -> String {
+        match &self.caller {
+            Caller::User(user) => user.user_id.clone(),
+            Caller::Agent(agent) => agent.agent_id.to_string(),
+            Caller::Mayor(_) => "mayor".to_owned(),
+            Caller::Runtime(_) => "runtime".to_owned(),
+            Caller::Anonymous => "nobody".to_owned(),
+        }
+    }
+
+    /// `If-Match` as a version; anything else matches nothing.
+    pub fn if_version(&self) -> Option<u64> {
+        let tag = self.headers.if_match.as_deref().filter(|tag| *tag != "*")?;
+        Some(tag.trim_matches('"').parse().unwrap_or(0))
+    }
+
+    /// The ids of the town's rigs.
+    pub async fn rig_ids(&self) -> Result<Vec<RigId>> {
+        Ok(self.ask_town(&ListRigs {}).await?.into_iter().map(|rig| rig.id).collect())
     }
 
     /// The key under which this request's reply is kept (api.md 1.6): subject, method and path are part of it.

@@ -11,12 +11,18 @@ pub mod page;
 pub mod query;
 pub mod reply;
 
+pub mod agents;
+pub mod beads;
 pub mod config;
 pub mod feed;
 pub mod health;
 pub mod mayor;
+pub mod mayor_tools;
+pub mod people;
 pub mod rigs;
+pub mod runtime;
 pub mod session;
+pub mod sling;
 pub mod towns;
 
 use std::time::Duration;
@@ -38,6 +44,7 @@ const LATE_REFRESH: Duration = Duration::from_secs(24 * 3600);
 pub async fn serve(request: Request, env: Env, _context: Context) -> Response {
     let started = ambient::wall_now();
     let head = Head::of(&request);
+    crate::env::remember_origin(&head.own_origin);
     let (operation, result) = answer(request, &env, &head).await;
     let response = match result {
         Ok(reply) => reply.into_response(&head),

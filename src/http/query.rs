@@ -62,11 +62,10 @@ impl Query {
 
     /// `limit` and `offset`.
     pub fn paging(&self) -> Result<Paging> {
-        let number = |name: &str, default: u32| match self.get(name) {
-            None => Ok(default),
-            Some(text) => text
-                .parse::<u32>()
-                .map_err(|_| Refusal::new(Code::InvalidPaging, "limit and offset must be non-negative integers")),
+        let number = |name: &str, default: u32| -> Result<u32> {
+            let Some(text) = self.get(name) else { return Ok(default) };
+            let message = "limit and offset must be non-negative integers";
+            text.parse::<u32>().map_err(|_| Refusal::new(Code::InvalidPaging, message).into())
         };
         Ok(Paging { limit: number("limit", LIMIT_DEFAULT)?.min(LIMIT_MAX), offset: number("offset", 0)? })
     }
@@ -77,22 +76,28 @@ fn invalid(name: &str, message: String) -> Refusal {
     Refusal { issues: vec![issue], ..Refusal::new(Code::InvalidRequest, format!("The query is not valid: {name}")) }
 }
 
-/// Undoes percent-encoding; `+` is a space. What is not UTF-8 is replaced.
+/// Undoes the encoding of a query: percent signs, and `+` for a space. What is not UTF-8 is replaced.
 pub fn decode(text: &str) -> String {
+    decode_path(&text.replace('+', " "))
+}
+
+/// Undoes percent-encoding.
+pub fn decode_path(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match (bytes[i], hex.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (_, Some(byte)) => {
+        let hex = if bytes[i] == b'%' { text.get(i + 1..i + 3) } else { None };
+        match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
                 out.push(byte);
-                i += 2;
+                i += 3;
             }
-            (b'+', None) => out.push(b' '),
-            (byte, None) => out.push(byte),
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
         }
-        i += 1;
     }
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -80,6 +80,11 @@ impl Reply {
         self
     }
 
+    /// Says when the answer was given before to the same key.
+    pub fn replayed(self, is_replay: bool) -> Self {
+        if is_replay { self.header("Idempotency-Replayed", "true") } else { self }
+    }
+
     /// An answer that no cache may keep: it carries a token or a secret.
     pub fn no_store(self) -> Self {
         self.header("Cache-Control", "no-store")
@@ -93,7 +98,8 @@ impl Reply {
         if let Body::Json(json) = &body {
             headers.set("Content-Type", "application/json; charset=utf-8")?;
             if head.method == "GET" && status == 200 && !extra.iter().any(|(name, _)| *name == "Cache-Control") {
-                let etag = etag(json);
+                let own = extra.iter().find(|(name, _)| *name == "ETag").map(|(_, value)| value.clone());
+                let etag = own.unwrap_or_else(|| etag(json));
                 headers.set("ETag", &etag)?;
                 if head.if_none_match.as_ref().is_some_and(|known| matches(known, &etag)) {
                     return Ok(Response::builder().with_status(304).with_headers(headers).empty());

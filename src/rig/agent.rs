@@ -6,10 +6,11 @@ use std::rc::Rc;
 use gastown_core::access::Denial;
 use gastown_core::rig::bead::BeadType;
 use gastown_core::rig::command::{Done, Judge};
+use gastown_core::rig::event::Event;
 use gastown_core::rig::mail;
 use gastown_core::rig::state::State;
 use gastown_core::rig::{Applied, Command};
-use gastown_core::session::SessionKey;
+use gastown_core::session::{Beat, SessionFact, SessionKey, Usage};
 use gastown_core::wire::api::agent::{Agent, Assignment};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::mail::Mail;
@@ -18,8 +19,8 @@ use gastown_core::wire::code::Code;
 use serde_json::json;
 
 use super::calls::{
-    AcknowledgeMail, AgentDone, AgentJudges, CheckAgent, Judged, LiveSession, Prime, ReadMail, SetCheckpoint,
-    SetStatus, Speaker, TokenSession,
+    AcknowledgeMail, AgentBeats, AgentDone, AgentJudges, CheckAgent, Judged, LiveSession, Prime, ReadMail,
+    SetCheckpoint, SetStatus, Speaker, TokenSession,
 };
 use super::commit::{View, newest_of};
 use super::{Desk, store};
@@ -122,6 +123,29 @@ pub(super) async fn set_status(desk: &Rc<Desk>, call: SetStatus) -> Result<()> {
 pub(super) async fn set_checkpoint(desk: &Rc<Desk>, call: SetCheckpoint) -> Result<()> {
     let session = session_of(desk, &call.speaker)?;
     let committed = desk.handle(Command::SetCheckpoint { session, data: call.data }, |_, _| Ok(()))?;
+    desk.act(committed.effects).await;
+    Ok(())
+}
+
+/// A heartbeat for one agent: its lease is renewed, its progress noted. Nothing is said about usage.
+pub(super) async fn beats(desk: &Rc<Desk>, call: AgentBeats) -> Result<()> {
+    let now = desk.now()?;
+    let (session, known) = desk.read(|state| {
+        let live = live(state, &call.speaker)?;
+        Ok((live.session, state.assignments.get(&live.session.assignment_id).and_then(|a| a.instance_id)))
+    })?;
+    let Some(instance_id) = call.heartbeat.instance_id.or(known) else {
+        return Err(Refusal::new(Code::InvalidRequest, "containerInstanceId is required before the start").into());
+    };
+    let beat = Beat {
+        is_running: true,
+        idle_since: call.heartbeat.is_idle.then_some(now),
+        tool: call.heartbeat.active_tools.into_iter().next(),
+        progress_at: call.heartbeat.last_event_at,
+        usage: Usage::default(),
+        instance_id,
+    };
+    let committed = desk.observe(vec![Event::SessionReported(session, SessionFact::Beat(beat))])?;
     desk.act(committed.effects).await;
     Ok(())
 }

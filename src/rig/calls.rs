@@ -6,7 +6,7 @@ use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
 use gastown_core::rig::review::Verdict;
 use gastown_core::session::{Role, SessionKey};
 use gastown_core::time::Timestamp;
-use gastown_core::wire::api::agent::{Agent, Assignment, Done, JudgeBranch};
+use gastown_core::wire::api::agent::{Agent, Assignment, Done, Heartbeat, JudgeBranch};
 use gastown_core::wire::api::bead::{Bead, NewBead, PatchBead, RetryBead};
 use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::mail::{Mail, SendMail};
@@ -17,7 +17,7 @@ use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::store::Filter;
+pub use super::store::Filter;
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
 
@@ -314,6 +314,13 @@ calls! {
         speaker: Speaker,
         /// Any JSON.
         data: Value,
+    } -> ();
+    /// A heartbeat for one agent.
+    "/agent_beats" AgentBeats {
+        /// Who.
+        speaker: Speaker,
+        /// What.
+        heartbeat: Heartbeat,
     } -> ();
     /// An agent's mail, oldest first.
     "/read_mail" ReadMail {

@@ -130,6 +130,7 @@ impl Desk {
             AgentJudges => agent::judge,
             SetStatus => agent::set_status,
             SetCheckpoint => agent::set_checkpoint,
+            AgentBeats => agent::beats,
             ReadMail => agent::read_mail,
             AcknowledgeMail => agent::acknowledge_mail,
             Send => work::send_mail,

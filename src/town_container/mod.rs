@@ -1,3 +1,115 @@
-//! The keeper of a town's runtime.
+//! `TownContainer`: the Durable Object that keeps a town's runtime. It attaches the runtime to the town, completes orders
+//! with what only it knows (instance, tokens, environment), hands the runtime's reports to the objects they are about,
+//! and keeps the transcripts. It decides nothing about beads.
+//!
+//! Reading order: `calls`, `keeper` (attach, and how the runtime is spoken to), `orders` (town and rigs → runtime),
+//! `reports` (runtime → town and rigs), `watch` (health, from the alarm).
 
 pub mod calls;
+mod keeper;
+mod orders;
+mod reports;
+pub mod store;
+mod watch;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures::lock::Mutex;
+use gastown_core::id::{AssignmentId, InstanceId};
+use gastown_core::time::Timestamp;
+use worker::wasm_bindgen;
+use worker::{DurableObject, Env, Request, Response, durable_object};
+
+use crate::call::{Call, Incoming, respond};
+use crate::error::{Fault, Result};
+use crate::sql::migrate::{CONTAINER, migrate};
+use crate::sql::workers::DurableSql;
+use calls as c;
+
+/// The object.
+#[durable_object]
+pub struct TownContainer {
+    keeper: Rc<Keeper>,
+}
+
+/// What handlers share.
+pub(crate) struct Keeper {
+    object: worker::State,
+    env: Env,
+    sql: DurableSql,
+    migrated: std::result::Result<(), Fault>,
+    /// The life of the runtime that knows the town and is ready for orders.
+    attached: RefCell<Option<InstanceId>>,
+    /// One attach at a time: orders that come meanwhile wait for it.
+    attaching: Mutex<()>,
+    /// End of the token of each session, by wall time; in memory, so that a restart hands out new ones.
+    tokens: RefCell<BTreeMap<AssignmentId, Timestamp>>,
+}
+
+impl DurableObject for TownContainer {
+    fn new(object: worker::State, env: Env) -> Self {
+        let sql = DurableSql::new(&object);
+        let migrated = migrate(&sql, CONTAINER).map_err(Fault::from);
+        Self {
+            keeper: Rc::new(Keeper {
+                object,
+                env,
+                sql,
+                migrated,
+                attached: RefCell::new(None),
+                attaching: Mutex::new(()),
+                tokens: RefCell::new(BTreeMap::new()),
+            }),
+        }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let incoming = match Incoming::read(request).await {
+            Ok(incoming) => incoming,
+            Err(error) => return respond("town_container", "", Err(error)),
+        };
+        let result = self.keeper.answer(&incoming).await;
+        respond("town_container", &incoming.path, result)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        watch::run(&self.keeper).await;
+        Response::empty()
+    }
+}
+
+impl Keeper {
+    async fn answer(self: &Rc<Self>, incoming: &Incoming) -> Result<Response> {
+        self.migrated.clone()?;
+        match incoming.path.as_str() {
+            c::SetNeeded::PATH => incoming.answer(|call| async move { orders::set_needed(self, &call) }).await,
+            c::StartSession::PATH => incoming.answer(|call| orders::start_session(self, call)).await,
+            c::QuerySession::PATH => incoming.answer(|call| orders::query_session(self, call)).await,
+            c::StopSession::PATH => incoming.answer(|call| orders::stop_session(self, call)).await,
+            c::PushToSession::PATH => incoming.answer(|call| orders::push_to_session(self, call)).await,
+            c::RunJob::PATH => incoming.answer(|call| orders::run_job(self, call)).await,
+            c::CancelJob::PATH => incoming.answer(|call| orders::cancel_job(self, call)).await,
+            c::CheckRepo::PATH => incoming.answer(|call| orders::check_repo(self, call)).await,
+            c::Forget::PATH => incoming.answer(|call| orders::forget(self, call)).await,
+            c::Reconfigure::PATH => incoming.answer(|call| orders::reconfigure(self, call)).await,
+            c::CheckRuntime::PATH => incoming.answer(|call| async move { reports::check(self, &call) }).await,
+            c::RuntimeRegisters::PATH => incoming.answer(|call| reports::registers(self, call)).await,
+            c::RuntimeReports::PATH => incoming.answer(|call| reports::facts(self, call)).await,
+            c::RuntimeBeats::PATH => incoming.answer(|call| reports::heartbeat(self, call)).await,
+            c::RuntimeEnds::PATH => incoming.answer(|call| reports::outcomes(self, call)).await,
+            c::RuntimeShows::PATH => incoming.answer(|call| reports::events(self, call)).await,
+            c::RenewTokens::PATH => incoming.answer(|call| reports::renew_tokens(self, call)).await,
+            c::RefreshToken::PATH => incoming.answer(|call| async move { reports::refresh_token(self, &call) }).await,
+            c::ShowRuntime::PATH => incoming.answer(|_: c::ShowRuntime| async { self.status() }).await,
+            c::ListTranscript::PATH => {
+                let list = |call: c::ListTranscript| async move {
+                    Ok(store::transcript(&self.sql, call.agent_id, call.after_id, call.limit)?)
+                };
+                incoming.answer(list).await
+            }
+            _ => incoming.unknown(),
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod checks;
 mod migrations;
 mod random;
 mod rig;
+mod routes;
 mod statements;
 mod support;
 mod tidy;

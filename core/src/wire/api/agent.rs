@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::bead::{Failure, cost_usd, tokens};
 use super::read::{Fields, Request};
-use crate::id::{AgentId, AssignmentId, BeadId, MailId, RigId};
+use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, MailId, RigId};
 use crate::limits::{BODY_MAX, BULK_IDS_MAX, GIT_URL_MAX, NOTE_MAX, STATUS_MESSAGE_MAX};
 use crate::rig::agent::{self, AgentRole};
 use crate::rig::assignment::{self, AssignmentOutcome, Phase};
@@ -18,6 +18,8 @@ use crate::wire::envelope::IssueCode;
 
 /// Changed paths that a report may name (api.md 3.9).
 const FILES_MAX: usize = 200;
+/// Tools that an agent may run at once, as far as anybody is told.
+const TOOLS_MAX: usize = 32;
 /// Characters of a path.
 const PATH_MAX: usize = 1_000;
 
@@ -293,6 +295,30 @@ impl Request for AcknowledgeMail {
             fields.issue("mail_ids", IssueCode::Required, "is required");
         }
         Self { mail_ids: fields.ids("mail_ids", BULK_IDS_MAX) }
+    }
+}
+
+/// `POST A/heartbeat`: of a runtime that beats for each agent; everything may be absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Newest event of the agent itself.
+    pub last_event_at: Option<Timestamp>,
+    /// Tools that run.
+    pub active_tools: Vec<String>,
+    /// The process that beats.
+    pub instance_id: Option<InstanceId>,
+    /// Whether the agent waits for input.
+    pub is_idle: bool,
+}
+
+impl Request for Heartbeat {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            last_event_at: fields.optional_id("lastEventAt"),
+            active_tools: fields.texts("activeTools", TOOLS_MAX, PATH_MAX),
+            instance_id: fields.optional_id("containerInstanceId"),
+            is_idle: fields.optional_text("status", 0, 64).as_deref() == Some("idle"),
+        }
     }
 }
 

@@ -1,0 +1,91 @@
+//! Tools of the mayor (api.md 3.12). Rig ids are checked against the town: a rig of another town is not there.
+
+use futures::future::join_all;
+use gastown_core::id::RigId;
+use gastown_core::wire::api::agent::{Agent, AgentStatus};
+use gastown_core::wire::api::mail::SendMail;
+use gastown_core::wire::api::sling::MayorSling;
+use serde_json::json;
+
+use super::inbound::Inbound;
+use super::reply::Reply;
+use crate::error::{Refusal, Result};
+use crate::rig::calls::{ListAgents, Send, Sling};
+use crate::town::calls::ListRigs;
+
+/// POST `M/sling`
+pub async fn sling(inbound: Inbound) -> Result<Reply> {
+    let MayorSling { rig_id, bead, allows_duplicate } = inbound.read()?;
+    let idempotency = inbound.idempotency()?;
+    let call = Sling {
+        town_id: inbound.town_id()?,
+        bead_id: None,
+        bead,
+        actor: inbound.actor(),
+        // A repeat that carries a key is known by it; one without is known by what it says.
+        refuses_repeat: !allows_duplicate && idempotency.is_none(),
+        idempotency,
+    };
+    let kept = inbound.ask_rig(rig_id, &call).await?;
+    Ok(Reply::created(&kept.reply)?.replayed(kept.is_replay))
+}
+
+/// GET `M/rigs`
+pub async fn rigs(inbound: Inbound) -> Result<Reply> {
+    Reply::ok(&inbound.ask_town(&ListRigs {}).await?)
+}
+
+/// GET `M/beads` and `M/rigs/:r/beads`
+pub async fn beads(inbound: Inbound) -> Result<Reply> {
+    match wanted_rig(&inbound)? {
+        Some(rig_id) => super::beads::list_over(&inbound, &[known(&inbound, rig_id).await?]).await,
+        None => super::beads::list(inbound).await,
+    }
+}
+
+/// GET `M/agents` and `M/rigs/:r/agents`
+pub async fn agents(inbound: Inbound) -> Result<Reply> {
+    let rig_ids = match wanted_rig(&inbound)? {
+        Some(rig_id) => vec![known(&inbound, rig_id).await?],
+        None => inbound.rig_ids().await?,
+    };
+    let town_id = inbound.town_id()?;
+    let status = inbound.query.many::<AgentStatus>("status")?;
+    let call = ListAgents { town_id };
+    let asked = join_all(rig_ids.iter().map(|rig_id| inbound.ask_rig(*rig_id, &call))).await;
+    let mut agents: Vec<Agent> = Vec::new();
+    for answer in asked {
+        agents.extend(answer?);
+    }
+    agents.retain(|agent| status.is_empty() || status.contains(&agent.status));
+    Reply::ok(&agents)
+}
+
+/// POST `M/mail`
+pub async fn mail(inbound: Inbound) -> Result<Reply> {
+    let mail: SendMail = inbound.read()?;
+    let Some(rig_id) = mail.rig_id else {
+        return Err(Refusal::new(gastown_core::wire::code::Code::InvalidRequest, "rig_id is required").into());
+    };
+    let idempotency = inbound.idempotency()?;
+    let call = Send { town_id: inbound.town_id()?, from: inbound.actor(), mail, idempotency };
+    let kept = inbound.ask_rig(rig_id, &call).await?;
+    Ok(Reply::ok(&json!({ "sent": true, "mail_id": kept.reply }))?.replayed(kept.is_replay))
+}
+
+fn wanted_rig(inbound: &Inbound) -> Result<Option<RigId>> {
+    if inbound.params.get("rigId").is_some() {
+        return inbound.rig_id().map(Some);
+    }
+    match inbound.query.one("rig_id")? {
+        Some(rig_id) => Ok(Some(rig_id)),
+        None => inbound.query.one("rig"),
+    }
+}
+
+async fn known(inbound: &Inbound, rig_id: RigId) -> Result<RigId> {
+    match inbound.rig_ids().await?.contains(&rig_id) {
+        true => Ok(rig_id),
+        false => Err(Refusal::not_found("rig").into()),
+    }
+}

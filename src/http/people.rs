@@ -1,0 +1,231 @@
+//! A town as a person watches and steers it: agents, status, snapshot (api.md 3.5 to 3.7).
+
+use futures::future::{join, join_all};
+use gastown_core::access::TownRole;
+use gastown_core::id::{AgentId, RigId};
+use gastown_core::rig::agent::AgentRole;
+use gastown_core::wire::api::agent::{Agent, AgentStatus};
+use gastown_core::wire::api::bead::Bead;
+use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, Slots, TownStatus};
+use gastown_core::wire::api::town::Rig;
+use gastown_core::wire::envelope::{Warning, WarningCode};
+use serde_json::{Value, json};
+
+use super::feed::with_seq;
+use super::inbound::Inbound;
+use super::reply::Reply;
+use crate::error::{Refusal, Result};
+use crate::rig::calls::{ListAgents, Overview, ShowOverview};
+use crate::town::calls::{Frames, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView};
+use crate::town_container::calls::{ListTranscript, ShowRuntime};
+
+/// Beads of a snapshot (api.md 4).
+const SNAPSHOT_BEADS: usize = 2_000;
+/// Events of a snapshot.
+const SNAPSHOT_EVENTS: u32 = 50;
+
+/// GET `T/agents`: the mayor included.
+pub async fn agents(inbound: Inbound) -> Result<Reply> {
+    let roles = inbound.query.many::<AgentRole>("role")?;
+    let statuses = inbound.query.many::<AgentStatus>("status")?;
+    let rig_id = inbound.query.one::<RigId>("rig_id")?;
+    let mut agents = all_agents(&inbound).await?;
+    agents.retain(|agent| {
+        (roles.is_empty() || roles.contains(&agent.role))
+            && (statuses.is_empty() || statuses.contains(&agent.status))
+            && rig_id.is_none_or(|rig_id| agent.rig_id == Some(rig_id))
+    });
+    Reply::ok(&agents)
+}
+
+/// GET `T/agents/:a`: the word `mayor` stands for its id.
+pub async fn agent(inbound: Inbound) -> Result<Reply> {
+    let wanted = inbound.params.get("agentId").unwrap_or_default().to_owned();
+    let agents = all_agents(&inbound).await?;
+    let is_wanted = |agent: &&Agent| match wanted.as_str() {
+        "mayor" => agent.role == AgentRole::Mayor,
+        id => agent.id.to_string() == id,
+    };
+    Reply::ok(agents.iter().find(is_wanted).ok_or_else(|| Refusal::not_found("agent"))?)
+}
+
+/// GET `R/agents`
+pub async fn agents_of_rig(inbound: Inbound) -> Result<Reply> {
+    let call = ListAgents { town_id: inbound.town_id()? };
+    Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)
+}
+
+/// GET `T/agents/:a/events`: the transcript.
+pub async fn agent_events(inbound: Inbound) -> Result<Reply> {
+    let agent_id: AgentId = match inbound.params.get("agentId") {
+        Some("mayor") => inbound.ask_town(&Show {}).await?.mayor_id,
+        _ => inbound.agent_id()?,
+    };
+    let after_id = inbound.query.one("after_id")?;
+    let limit = inbound.query.one::<u32>("limit")?.unwrap_or(500).min(1_000);
+    Reply::ok(&inbound.ask_container(&ListTranscript { agent_id, after_id, limit }).await?)
+}
+
+/// GET `T/status`
+pub async fn status(inbound: Inbound) -> Result<Reply> {
+    let scene = Scene::of(&inbound).await?;
+    Reply::ok(&scene.status())
+}
+
+/// GET `T/container/health`
+pub async fn runtime_status(inbound: Inbound) -> Result<Reply> {
+    Reply::ok(&inbound.ask_container(&ShowRuntime {}).await?)
+}
+
+/// GET `T/drain-status`
+pub async fn drain_status(inbound: Inbound) -> Result<Reply> {
+    let status = inbound.ask_container(&ShowRuntime {}).await?;
+    let is_draining = status.state == "draining";
+    Reply::ok(&json!({ "draining": is_draining, "drainStartedAt": status.since.filter(|_| is_draining) }))
+}
+
+/// GET `T/snapshot`
+pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
+    let scene = Scene::of(&inbound).await?;
+    let status = scene.status();
+    let role = inbound.town_role.unwrap_or(TownRole::Member);
+    let Scene { frames, town, rigs, overviews, mayor, mayor_agent, escalations, warnings, .. } = scene;
+    let is_truncated = overviews.iter().any(|(_, overview)| overview.is_truncated);
+    let mut agents: Vec<Value> = vec![mayor_agent];
+    let mut beads: Vec<Bead> = Vec::new();
+    let mut shown_rigs: Vec<Rig> = rigs;
+    for (rig_id, overview) in overviews {
+        if let Some(rig) = shown_rigs.iter_mut().find(|rig| rig.id == rig_id) {
+            rig.counts = overview.counts;
+        }
+        agents.extend(overview.agents.iter().map(|agent| json!(agent)));
+        beads.extend(overview.beads);
+    }
+    beads.sort_by_key(|bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
+    let truncated = is_truncated || beads.len() > SNAPSHOT_BEADS;
+    beads.truncate(SNAPSHOT_BEADS);
+    let queue = merge_queue(&beads);
+    let data = json!({
+        "seq": frames.newest_seq,
+        "town": town.seen_by(role),
+        "rigs": shown_rigs,
+        "agents": agents,
+        "beads": beads,
+        "convoys": [],
+        "escalations": escalations,
+        "merge_queue": queue,
+        "mayor": mayor,
+        "status": status,
+        "events": frames.frames.into_iter().rev().map(|frame| with_seq(frame.data, frame.seq)).collect::<Vec<_>>(),
+        "truncated": truncated,
+    });
+    Reply::with_warnings(200, &data, warnings)
+}
+
+/// Everything about a town at one moment. The number of the newest frame is read first, so that a stream from it misses
+/// nothing of what is shown.
+struct Scene {
+    frames: Frames,
+    town: TownView,
+    rigs: Vec<Rig>,
+    overviews: Vec<(RigId, Overview)>,
+    mayor: Value,
+    mayor_agent: Value,
+    escalations: Vec<Value>,
+    runtime: Option<RuntimeStatus>,
+    slots_total: u32,
+    warnings: Vec<Warning>,
+}
+
+impl Scene {
+    async fn of(inbound: &Inbound) -> Result<Self> {
+        let newest = ListFrames { after_seq: None, limit: SNAPSHOT_EVENTS, frame: Some("activity".to_owned()) };
+        let frames = inbound.ask_town(&newest).await?;
+        let town_id = inbound.town_id()?;
+        let rigs = inbound.ask_town(&ListRigs {}).await?;
+        let overview = ShowOverview { town_id };
+        let asked = join_all(rigs.iter().map(|rig| inbound.ask_rig(rig.id, &overview)));
+        let (answers, runtime) = join(asked, inbound.ask_container(&ShowRuntime {})).await;
+        let (mut overviews, mut warnings) = (Vec::new(), Vec::new());
+        for (rig, answer) in rigs.iter().zip(answers) {
+            match answer {
+                Ok(overview) => overviews.push((rig.id, overview)),
+                Err(_) => warnings.push(Warning {
+                    code: WarningCode::Partial,
+                    message: format!("Rig {} did not answer", rig.name),
+                    path: None,
+                }),
+            }
+        }
+        let mayor = inbound.ask_town(&ShowMayor {}).await?;
+        let escalations = inbound.ask_town(&ListEscalations {}).await?;
+        Ok(Self {
+            frames,
+            town: inbound.ask_town(&Show {}).await?,
+            rigs,
+            overviews,
+            mayor: mayor.status,
+            mayor_agent: mayor.agent,
+            escalations: escalations.iter().map(|escalation| json!(escalation)).collect(),
+            runtime: runtime.ok(),
+            slots_total: inbound.ask_town(&Setup {}).await?.config.max_sessions,
+            warnings,
+        })
+    }
+
+    fn status(&self) -> TownStatus {
+        let mut agents = AgentCounts::default();
+        let of_mayor = self.mayor_agent.get("status").and_then(Value::as_str).and_then(|status| status.parse().ok());
+        let of_rigs = self.overviews.iter().flat_map(|(_, overview)| overview.agents.iter().map(|agent| agent.status));
+        for status in of_rigs.chain(of_mayor) {
+            agents.total += 1;
+            match status {
+                AgentStatus::Idle => agents.idle += 1,
+                AgentStatus::Working => agents.working += 1,
+                AgentStatus::Waiting => agents.waiting += 1,
+                AgentStatus::Stalled => agents.stalled += 1,
+                AgentStatus::Dead => agents.dead += 1,
+            }
+        }
+        let counts = |of: fn(&Overview) -> u32| self.overviews.iter().map(|(_, overview)| of(overview)).sum();
+        TownStatus {
+            seq: self.frames.newest_seq,
+            agents,
+            beads: BeadCounts {
+                open: counts(|overview| overview.counts.open),
+                in_progress: counts(|overview| overview.counts.in_progress),
+                in_review: counts(|overview| overview.counts.in_review),
+                failed: counts(|overview| overview.counts.failed),
+                triage_requests: 0,
+            },
+            paused: self.town.town.paused,
+            draining: self.runtime.as_ref().is_some_and(|runtime| runtime.state == "draining"),
+            slots: Slots { used: self.town.town.counts.working_agents, total: self.slots_total },
+            runtime: self.runtime.clone(),
+            needs_attention: self.town.town.counts.needs_attention,
+        }
+    }
+}
+
+/// Reviews that are under way, and those that wait for a person.
+fn merge_queue(beads: &[Bead]) -> MergeQueue {
+    let mut queue = MergeQueue::default();
+    let live = |bead: &&Bead| bead.kind == "merge_request" && !bead.status.is_terminal();
+    for bead in beads.iter().filter(live) {
+        let needs_person =
+            bead.wait.as_ref().is_some_and(|wait| wait.code == gastown_core::rig::wait::WaitCode::NeedsDecision);
+        if needs_person { queue.needs_attention.push(bead.clone()) } else { queue.in_flight.push(bead.clone()) }
+    }
+    queue
+}
+
+async fn all_agents(inbound: &Inbound) -> Result<Vec<Agent>> {
+    let call = ListAgents { town_id: inbound.town_id()? };
+    let mayor = inbound.ask_town(&ShowMayor {}).await?.agent;
+    let mut agents: Vec<Agent> = serde_json::from_value(mayor).into_iter().collect();
+    let rig_ids = inbound.rig_ids().await?;
+    for answer in join_all(rig_ids.iter().map(|rig_id| inbound.ask_rig(*rig_id, &call))).await {
+        agents.extend(answer?);
+    }
+    Ok(agents)
+}

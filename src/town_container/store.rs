@@ -1,0 +1,260 @@
+//! The keeper's rows: table `container` (one row) and the ring of transcripts.
+
+use std::collections::BTreeMap;
+
+use gastown_core::id::{AgentId, AssignmentId, InstanceId, TownId};
+use gastown_core::limits::TRANSCRIPT_KEEP;
+use gastown_core::time::Timestamp;
+use gastown_core::wire::control::Memory;
+use gastown_core::wire::report::EventBatch;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::calls::AgentEvent;
+use crate::sql::row::{Json, Ms};
+use crate::sql::{Sql, SqlError, json, text, text_or_null};
+
+const SELECT: &str = "
+    select town_id, owner_id, is_needed, state, instance_id, generation, protocol, version, capabilities, memory,
+           sessions, sessions_max, started_at, last_ok_at, failures, config_version, error
+    from container";
+const PUT: &str = "
+    insert or replace into container
+      (only_row, town_id, owner_id, is_needed, state, instance_id, generation, protocol, version, capabilities, memory,
+       sessions, sessions_max, started_at, last_ok_at, failures, restarts, config_version, error)
+    values (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)";
+const APPEND: &str = "
+    insert or ignore into transcripts (agent_id, assignment_id, seq, kind, data, at) values (?, ?, ?, ?, ?, ?)";
+const SELECT_NEXT: &str = "
+    select agent_id, max(seq) + 1 as next_seq from transcripts where assignment_id = ? group by agent_id";
+const SELECT_AFTER: &str = "
+    select id, agent_id, assignment_id, seq, kind, data, at
+    from transcripts
+    where agent_id = ?1 and id > ?2
+    order by id
+    limit ?3";
+const SELECT_NEWEST: &str = "
+    select id, agent_id, assignment_id, seq, kind, data, at from (
+      select id, agent_id, assignment_id, seq, kind, data, at
+      from transcripts where agent_id = ?1 order by id desc limit ?2
+    ) order by id";
+const TRIM: &str = "
+    delete from transcripts
+    where agent_id = ?1 and id <= (
+      select id from transcripts where agent_id = ?1 order by id desc limit 1 offset ?2
+    )";
+
+/// Deltas are for eyes that are there; what they add up to follows as a whole part.
+const NOT_KEPT: &str = "part.delta";
+
+/// The runtime as its keeper knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Container {
+    /// The town.
+    pub town_id: TownId,
+    /// Whose tokens the runtime's are.
+    pub owner_id: String,
+    /// Whether it is needed: then its health is watched.
+    pub is_needed: bool,
+    /// Whether it was last heard of.
+    pub state: ContainerState,
+    /// Its present life.
+    pub instance_id: Option<InstanceId>,
+    /// Tokens of an older generation are refused.
+    pub generation: u64,
+    /// Protocol that it speaks.
+    pub protocol: u32,
+    /// Its version.
+    pub version: Option<String>,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// Its memory, as the newest heartbeat says.
+    pub memory: Memory,
+    /// Sessions that it runs for this town.
+    pub sessions: u32,
+    /// Sessions that it can run.
+    pub sessions_max: u32,
+    /// When this life was first heard of.
+    pub started_at: Option<Timestamp>,
+    /// Newest sign of life.
+    pub last_ok_at: Option<Timestamp>,
+    /// Pings in a row that failed.
+    pub failures: u32,
+    /// Version of the settings that it uses.
+    pub config_version: u64,
+    /// Why it cannot be reached.
+    pub error: Option<String>,
+}
+
+gastown_core::text_enum! {
+    /// Whether the runtime was last heard of.
+    pub enum ContainerState {
+        Stopped = "stopped",
+        Starting = "starting",
+        Running = "running",
+        Unhealthy = "unhealthy",
+        Draining = "draining",
+    }
+}
+
+impl Container {
+    /// Nothing is known yet.
+    pub fn new(town_id: TownId) -> Self {
+        Self {
+            town_id,
+            owner_id: String::new(),
+            is_needed: false,
+            state: ContainerState::Stopped,
+            instance_id: None,
+            generation: 0,
+            protocol: 0,
+            version: None,
+            capabilities: Vec::new(),
+            memory: Memory::default(),
+            sessions: 0,
+            sessions_max: 0,
+            started_at: None,
+            last_ok_at: None,
+            failures: 0,
+            config_version: 0,
+            error: None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    town_id: TownId,
+    owner_id: String,
+    is_needed: bool,
+    state: ContainerState,
+    instance_id: Option<InstanceId>,
+    generation: u64,
+    protocol: u32,
+    version: Option<String>,
+    capabilities: Json<Vec<String>>,
+    memory: Json<Memory>,
+    sessions: u32,
+    sessions_max: u32,
+    started_at: Option<Ms>,
+    last_ok_at: Option<Ms>,
+    failures: u32,
+    config_version: u64,
+    error: Option<String>,
+}
+
+/// The row, once the keeper was spoken to.
+pub fn load(sql: &impl Sql) -> Result<Option<Container>, SqlError> {
+    Ok(sql.first::<Row>(SELECT, &[])?.map(|row| Container {
+        town_id: row.town_id,
+        owner_id: row.owner_id,
+        is_needed: row.is_needed,
+        state: row.state,
+        instance_id: row.instance_id,
+        generation: row.generation,
+        protocol: row.protocol,
+        version: row.version,
+        capabilities: row.capabilities.0,
+        memory: row.memory.0,
+        sessions: row.sessions,
+        sessions_max: row.sessions_max,
+        started_at: row.started_at.map(|at| at.0),
+        last_ok_at: row.last_ok_at.map(|at| at.0),
+        failures: row.failures,
+        config_version: row.config_version,
+        error: row.error,
+    }))
+}
+
+/// Writes the row.
+pub fn put(sql: &impl Sql, container: &Container) -> Result<(), SqlError> {
+    sql.run(
+        PUT,
+        &[
+            text(container.town_id),
+            (&container.owner_id).into(),
+            container.is_needed.into(),
+            text(container.state),
+            text_or_null(container.instance_id),
+            container.generation.into(),
+            container.protocol.into(),
+            container.version.clone().into(),
+            json(&container.capabilities),
+            json(&container.memory),
+            container.sessions.into(),
+            container.sessions_max.into(),
+            container.started_at.into(),
+            container.last_ok_at.into(),
+            container.failures.into(),
+            container.config_version.into(),
+            container.error.clone().into(),
+        ],
+    )
+}
+
+/// Keeps a batch of transcript events; numbers that are kept already are skipped. Returns the next number wanted.
+pub fn append(sql: &impl Sql, batch: &EventBatch) -> Result<u64, SqlError> {
+    let mut next = batch.first_seq;
+    for event in &batch.events {
+        if event.kind != NOT_KEPT {
+            sql.run(
+                APPEND,
+                &[
+                    text(batch.agent_id),
+                    text(batch.assignment_id),
+                    next.into(),
+                    (&event.kind).into(),
+                    json(&event.data),
+                    event.at.into(),
+                ],
+            )?;
+        }
+        next += 1;
+    }
+    sql.run(TRIM, &[text(batch.agent_id), (TRANSCRIPT_KEEP as u64).into()])?;
+    Ok(next)
+}
+
+/// The next number of a session that is kept, by agent.
+pub fn next_seq(sql: &impl Sql, assignment_id: AssignmentId) -> Result<BTreeMap<AgentId, u64>, SqlError> {
+    #[derive(Deserialize)]
+    struct NextRow {
+        agent_id: AgentId,
+        next_seq: u64,
+    }
+    let rows: Vec<NextRow> = sql.rows(SELECT_NEXT, &[text(assignment_id)])?;
+    Ok(rows.into_iter().map(|row| (row.agent_id, row.next_seq)).collect())
+}
+
+/// Events of an agent after this one, or its newest; ascending.
+pub fn transcript(
+    sql: &impl Sql,
+    agent_id: AgentId,
+    after_id: Option<u64>,
+    limit: u32,
+) -> Result<Vec<AgentEvent>, SqlError> {
+    #[derive(Deserialize)]
+    struct EventRow {
+        id: u64,
+        agent_id: AgentId,
+        assignment_id: AssignmentId,
+        seq: u64,
+        kind: String,
+        data: Json<Value>,
+        at: Ms,
+    }
+    let rows: Vec<EventRow> = match after_id {
+        Some(after_id) => sql.rows(SELECT_AFTER, &[text(agent_id), after_id.into(), limit.into()])?,
+        None => sql.rows(SELECT_NEWEST, &[text(agent_id), limit.into()])?,
+    };
+    let event = |row: EventRow| AgentEvent {
+        id: row.id,
+        agent_id: row.agent_id,
+        event_type: row.kind,
+        data: row.data.0,
+        created_at: row.at.0,
+        assignment_id: Some(row.assignment_id),
+        seq: row.seq,
+    };
+    Ok(rows.into_iter().map(event).collect())
+}
