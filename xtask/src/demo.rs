@@ -20,6 +20,7 @@ const SCRIPTED_MAX: Duration = Duration::from_secs(6 * 60);
 
 /// How the demo is run.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     up: up::Options,

@@ -19,6 +19,7 @@ const SIGN_IN_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Whose token, and for which stack.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// State directory of the running stack
     #[arg(long, value_name = "DIR")]

@@ -30,6 +30,7 @@ pub(crate) const USER: &str = "local";
 
 /// How the stack is started.
 #[derive(Debug, Clone, Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Port of the Worker and the dashboard; a free one if absent
     #[arg(long)]
