@@ -20,7 +20,7 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
     let after_seq = inbound.query.one("after_seq")?;
     let call = ListFrames { after_seq, limit: LOOK_BACK, frame: Some("activity".to_owned()) };
     let mut events: Vec<Value> =
-        inbound.ask_town(&call).await?.frames.into_iter().rev().map(|frame| with_seq(frame.data, frame.seq)).collect();
+        inbound.ask_town(&call).await?.frames.into_iter().rev().map(|frame| frame.data).collect();
     let since = inbound.query.get("since").map(str::to_owned);
     for (name, field) in
         [("type", "event_type"), ("rig_id", "rig_id"), ("bead_id", "bead_id"), ("agent_id", "agent_id")]
@@ -60,12 +60,4 @@ pub async fn acknowledge(inbound: Inbound) -> Result<Reply> {
     let escalation_id: EscalationId = inbound.params.id("escalationId", "escalation")?;
     let actor = inbound.user()?.user_id.clone();
     Reply::ok(&inbound.ask_town(&Acknowledge { escalation_id, actor }).await?)
-}
-
-/// Rows of the feed carry the number of their frame.
-pub(super) fn with_seq(mut event: Value, seq: u64) -> Value {
-    if let Some(fields) = event.as_object_mut() {
-        fields.insert("seq".to_owned(), json!(seq));
-    }
-    event
 }

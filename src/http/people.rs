@@ -11,7 +11,6 @@ use gastown_core::wire::api::town::Rig;
 use gastown_core::wire::envelope::{Warning, WarningCode};
 use serde_json::{Value, json};
 
-use super::feed::with_seq;
 use super::inbound::Inbound;
 use super::reply::Reply;
 use crate::error::{Refusal, Result};
@@ -116,7 +115,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
         "merge_queue": queue,
         "mayor": mayor,
         "status": status,
-        "events": frames.frames.into_iter().rev().map(|frame| with_seq(frame.data, frame.seq)).collect::<Vec<_>>(),
+        "events": frames.frames.into_iter().rev().map(|frame| frame.data).collect::<Vec<_>>(),
         "truncated": truncated,
     });
     Reply::with_warnings(200, &data, warnings)

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use gastown_core::id::{BeadId, MailId, TownId};
 use gastown_core::models::{BadModelId, ModelId};
 use gastown_core::protocol::TownState;
+use gastown_core::rig::assignment::resolution;
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::{BeadPatch, NewBead, NewMail};
 use gastown_core::rig::mail::MailParty;
@@ -18,6 +19,7 @@ use gastown_core::wire::code::Code;
 use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, Retry, Send, Sling, Start};
 use super::commit::View;
 use super::{Desk, store};
+use crate::catalogue::catalogue;
 use crate::error::{Fault, Refusal, Result};
 use crate::requests::Kept;
 
@@ -178,6 +180,7 @@ async fn run(desk: &Rc<Desk>, command: Command) -> Result<Bead> {
 }
 
 fn slung(desk: &Desk, bead_id: BeadId) -> Result<SlungBead> {
+    let catalogue = catalogue()?;
     desk.read(|state| {
         let bead = View { state, sql: &desk.sql }.bead(bead_id)?;
         let live = state.assignment_of_bead(bead_id);
@@ -186,7 +189,7 @@ fn slung(desk: &Desk, bead_id: BeadId) -> Result<SlungBead> {
         Ok(SlungBead {
             bead,
             agent: agent.map(|agent| Agent::of(state, agent)),
-            model: None,
+            model: state.beads.get(&bead_id).and_then(|bead| resolution(state, catalogue, bead)),
             wait: state.waits.get(&bead_id).filter(|_| !has_agent).map(Wait::of),
         })
     })

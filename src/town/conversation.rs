@@ -142,9 +142,10 @@ fn put(sql: &impl Sql, row: &Row) -> Result<(), SqlError> {
     sql.run(PUT, params![&row.message_id, &row.parts, row.state.as_str(), row.at])
 }
 
+/// What kilo calls the call; a tool that says nothing of itself is shown by its name.
 fn shown_title(event: &TranscriptEvent) -> String {
     let text = |key: &str| event.data.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    text("title").or(text("input_summary")).or(text("tool")).unwrap_or_default().to_owned()
+    text("title").or(text("tool")).unwrap_or_default().to_owned()
 }
 
 /// Beads that a tool's result names, as links.

@@ -6,6 +6,8 @@ use gastown_core::town::State;
 use gastown_core::town::state::{AccountKind, Escalation, EscalationState, RigEntry, TownStatus};
 use gastown_core::wire::api::town as api;
 
+use serde_json::json;
+
 use super::calls::{EscalationView, NumberedFrame, TownView};
 use super::store::StoredFrame;
 
@@ -89,8 +91,15 @@ pub fn escalation(escalation: &Escalation) -> EscalationView {
     }
 }
 
-/// A frame as readers of the town channel see it.
-pub(super) fn frame(stored: StoredFrame) -> NumberedFrame {
+/// A frame as readers of the town channel see it. A row of the feed carries the number of its frame as its own: that is
+/// its place in the one order of the town.
+pub(super) fn frame(mut stored: StoredFrame) -> NumberedFrame {
+    if stored.frame == "activity"
+        && let Some(event) = stored.data.as_object_mut()
+    {
+        event.insert("seq".to_owned(), json!(stored.seq));
+        event.insert("bead_event_id".to_owned(), json!(stored.seq.to_string()));
+    }
     NumberedFrame { seq: stored.seq, at: stored.at, frame: stored.frame, rig_id: stored.rig_id, data: stored.data }
 }
 

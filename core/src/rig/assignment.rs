@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::bead::{self, Bead, BeadStatus, BeadType, Charge};
 use super::plan::{Effect, EventRow, Plan, Write};
 use super::review;
+use super::state::State;
 use crate::id::{AgentId, AssignmentId, BeadId, InstanceId};
 use crate::limits::{FINISH_LIMIT, LEASE, LEASE_CLONE};
-use crate::models::{ModelId, ModelReason};
+use crate::models::{Catalogue, ModelId, ModelReason, Resolution, Task, TaskRole, resolve};
 use crate::protocol::RigToTown;
 use crate::session::{Kind, Step};
 use crate::text_enum;
@@ -266,6 +267,19 @@ pub fn kind_of(plan: &Plan, bead: &Bead) -> Kind {
             }
         }
     }
+}
+
+/// The model of a bead's next session, and why: dispatch and preview both ask here (models.md 4, 5). None until the Town
+/// has configured the rig.
+pub fn resolution(state: &State, catalogue: &Catalogue, bead: &Bead) -> Option<Resolution> {
+    let settings = state.rig.settings.as_ref()?;
+    let role = match bead.kind {
+        BeadType::MergeRequest => TaskRole::Refinery,
+        BeadType::Issue | BeadType::Molecule => TaskRole::Polecat,
+    };
+    let labels: Vec<&String> = bead.labels.iter().collect();
+    let task = Task::new(role, &labels, bead.model.clone());
+    Some(resolve(&settings.town_models, catalogue, Some(&settings.rig_models), &task))
 }
 
 /// Makes a queued assignment and returns its id (domain.md 5.2, first row).

@@ -2,13 +2,11 @@
 //! assignment again sends the stored bytes.
 
 use crate::limits::{LEASE, START_REORDER};
-use crate::models::{Resolution, Task, TaskRole, resolve};
-use crate::rig::assignment::{Assignment, Phase, Slot};
+use crate::rig::assignment::{Assignment, Phase, Slot, resolution};
 use crate::rig::bead::{BeadStatus, BeadType};
 use crate::rig::breaker::BreakerState;
 use crate::rig::plan::{Effect, EventRow, Plan};
 use crate::rig::wait::{Wait, WaitCode};
-use crate::session::Role;
 
 pub(crate) fn run(plan: &mut Plan) {
     let mut queued: Vec<Assignment> =
@@ -81,7 +79,8 @@ fn breaker_wait(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
 }
 
 fn start(plan: &mut Plan, assignment: &Assignment) {
-    let Some(resolution) = resolve_model(plan, assignment) else { return };
+    let bead = plan.state().beads.get(&assignment.bead_id);
+    let Some(resolution) = bead.and_then(|bead| resolution(plan.state(), plan.catalogue(), bead)) else { return };
     let now = plan.now();
     plan.update_assignment(assignment.assignment_id, |assignment| {
         assignment.phase = Phase::Starting;
@@ -114,18 +113,4 @@ fn start(plan: &mut Plan, assignment: &Assignment) {
         ..event
     });
     plan.effect(Effect::StartSession(assignment.assignment_id));
-}
-
-/// The model of an assignment's bead (models.md 5.1).
-fn resolve_model(plan: &Plan, assignment: &Assignment) -> Option<Resolution> {
-    let settings = plan.state().rig.settings.as_ref()?;
-    let bead = plan.state().beads.get(&assignment.bead_id)?;
-    let role = match assignment.kind.role() {
-        Role::Refinery => TaskRole::Refinery,
-        Role::Polecat | Role::Triage => TaskRole::Polecat,
-        Role::Mayor => TaskRole::Mayor,
-    };
-    let labels: Vec<&String> = bead.labels.iter().collect();
-    let task = Task::new(role, &labels, bead.model.clone());
-    Some(resolve(&settings.town_models, plan.catalogue(), Some(&settings.rig_models), &task))
 }
