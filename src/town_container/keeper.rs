@@ -8,7 +8,7 @@ use gastown_core::id::{InstanceId, TownId};
 use gastown_core::wire::api::bead::Failure;
 use gastown_core::wire::api::snapshot::RuntimeStatus;
 use gastown_core::wire::code::Code;
-use gastown_core::wire::control::{Attach, Attached, Health, PROTOCOL, TownView};
+use gastown_core::wire::control::{Attach, Attached, CheckRepo, Health, PROTOCOL, RuntimeRig, TownView};
 use jwt_compact::Algorithm;
 use jwt_compact::AlgorithmSignature;
 use jwt_compact::alg::{Hs256, Hs256Key};
@@ -135,6 +135,7 @@ impl Keeper {
             setup.credential_gen,
             wall_now(),
         )?;
+        let rigs = setup.config.rigs.clone();
         let attach = Attach {
             api_url: public_url(&self.env)?,
             token: minted.token,
@@ -152,6 +153,7 @@ impl Keeper {
             return Ok(Err("The agent runtime is starting".to_owned()));
         }
         self.attached.replace(Some(health.instance_id));
+        look_at_repositories(&control, town_id, &rigs).await;
         crate::log::info("attached the runtime", &[("town.id", &town_id), ("instance.id", &health.instance_id)]);
         Ok(Ok(health.instance_id))
     }
@@ -232,6 +234,18 @@ impl Keeper {
             last_heartbeat_at: row.last_ok_at,
             error,
         })
+    }
+}
+
+/// A runtime that was just attached says what it can reach; its answers come as facts.
+async fn look_at_repositories(control: &Control, town_id: TownId, rigs: &[RuntimeRig]) {
+    for rig in rigs {
+        let look = CheckRepo { git_url: rig.git_url.clone(), default_branch: rig.default_branch.clone() };
+        let path = format!("/rigs/{}/check", rig.rig_id);
+        let answer = control.town::<serde_json::Value>(Method::Post, town_id, &path, Some(&look)).await;
+        if let Answer::Silent(why) = answer {
+            crate::log::warn("the runtime did not look at a repository", &[("rig.id", &rig.rig_id), ("why", &why)]);
+        }
     }
 }
 
