@@ -27,6 +27,8 @@ pub mod towns;
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use gastown_core::limits::EVENT_BATCH_BYTES_MAX;
 use gastown_core::wire::code::Code;
 use worker::{Context, Env, Request, Response};
 
@@ -39,6 +41,9 @@ use reply::{Reply, security_headers};
 
 /// A container token may be refreshed this long after its end (api.md 2.4).
 const LATE_REFRESH: Duration = Duration::from_secs(24 * 3600);
+
+/// As much as the largest body that any row takes; whoever sends more may lose the connection.
+const UNREAD_BYTES_MAX: usize = EVENT_BATCH_BYTES_MAX;
 
 /// Answers one request. Never fails: every error becomes an answer.
 pub async fn serve(request: Request, env: Env, _context: Context) -> Response {
@@ -110,7 +115,7 @@ impl Head {
     }
 }
 
-async fn answer(request: Request, env: &Env, head: &Head) -> (&'static str, Result<Reply>) {
+async fn answer(mut request: Request, env: &Env, head: &Head) -> (&'static str, Result<Reply>) {
     let is_api = head.path.starts_with("/api/") || head.path == "/api" || head.path == "/health";
     if !is_api {
         return ("page", page::serve(request, env, head).await);
@@ -118,28 +123,30 @@ async fn answer(request: Request, env: &Env, head: &Head) -> (&'static str, Resu
     if head.method == "OPTIONS" {
         return ("preflight", Ok(Reply::empty(204)));
     }
-    match find(&head.method, &head.path) {
+    let (operation, result) = match find(&head.method, &head.path) {
         Found::Nothing => ("unknown", Err(Refusal::new(Code::NotFound, "Not found").into())),
         Found::OtherMethod { allow } => {
             let refusal = Refusal::new(Code::MethodNotAllowed, format!("{} is not offered here", head.method));
             ("unknown", Err(Refusal { allow: Some(allow), ..refusal }.into()))
         }
-        Found::Row { route, params } => (route.operation, run(route, params, request, env, head).await),
-    }
+        Found::Row { route, params } => (route.operation, run(route, params, &mut request, env, head).await),
+    };
+    read_to_end(&mut request).await;
+    (operation, result)
 }
 
 async fn run(
     route: &'static Route,
     params: inbound::Params,
-    request: Request,
+    request: &mut Request,
     env: &Env,
     head: &Head,
 ) -> Result<Reply> {
     let settings = settings(env)?;
     let entry = access::Entry { route, params: &params, head, settings, env };
-    let admitted = entry.admit(&request).await?;
+    let admitted = entry.admit(request).await?;
     let query = query::Query::parse(&request.inner().url())?;
-    let headers = inbound::Headers::of(&request);
+    let headers = inbound::Headers::of(request);
     let body = read_body(request, route).await?;
     let inbound = Inbound {
         env: env.clone(),
@@ -157,7 +164,7 @@ async fn run(
 }
 
 /// Reads the body up to the row's limit; a body must say that it is JSON (api.md 1.2).
-async fn read_body(mut request: Request, route: &Route) -> Result<Vec<u8>> {
+async fn read_body(request: &mut Request, route: &Route) -> Result<Vec<u8>> {
     if route.method == Method::Get || request.inner().body().is_none() {
         return Ok(Vec::new());
     }
@@ -178,6 +185,22 @@ async fn read_body(mut request: Request, route: &Route) -> Result<Vec<u8>> {
         return Err(Refusal::new(Code::UnsupportedMediaType, "The body must be application/json").into());
     }
     Ok(bytes)
+}
+
+/// Reads what nobody has read of a refused request, so that its connection is good for the next one: workerd lets the
+/// request after an unread body wait for ever.
+async fn read_to_end(request: &mut Request) {
+    if request.inner().body_used() || request.inner().body().is_none() {
+        return;
+    }
+    let Ok(mut body) = request.stream() else { return };
+    let mut seen = 0;
+    while let Some(Ok(bytes)) = body.next().await {
+        seen += bytes.len();
+        if seen > UNREAD_BYTES_MAX {
+            return;
+        }
+    }
 }
 
 fn is_request_id(id: &str) -> bool {
