@@ -54,6 +54,11 @@ impl Api {
 
     /// Any method; `body` is sent as it stands with the content type of JSON.
     pub fn call(&self, method: &str, path: &str, body: Option<&str>) -> Result<Reply> {
+        self.call_as("application/json", method, path, body)
+    }
+
+    /// As [`Self::call`], with another content type.
+    pub fn call_as(&self, content_type: &str, method: &str, path: &str, body: Option<&str>) -> Result<Reply> {
         let what = || format!("{method} {path}");
         let method: Method = method.parse().with_context(|| format!("{method} is no method"))?;
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base_url));
@@ -62,7 +67,7 @@ impl Api {
         }
         let response = match body {
             Some(body) => {
-                let request = request.header("content-type", "application/json").body(body.to_owned());
+                let request = request.header("content-type", content_type).body(body.to_owned());
                 self.agent.run(request.with_context(what)?)
             }
             None => self.agent.run(request.body(()).with_context(what)?),

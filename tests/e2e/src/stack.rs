@@ -129,8 +129,8 @@ pub fn last_words(state_dir: &Path, lines: usize) -> String {
     logs.iter().filter_map(tail).collect()
 }
 
-/// Logs lie near the top; the directories of databases and worktrees below are many.
-const LOG_DEPTH_MAX: usize = 3;
+/// The logs of the services lie one level down; what is deeper is of databases, worktrees and tools.
+const LOG_DEPTH_MAX: usize = 1;
 
 fn find_logs(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
