@@ -35,6 +35,7 @@ fn all_of(aggregate: &str, play: fn(&str) -> String) {
 
 /// Random walks: no step breaks an invariant or the fixpoint, and without faults everything ends or waits for a person.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a longer walk is asked for in the environment of the test")]
 fn rig_walks() {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let (first, count) = (number("WALK_FIRST", 0u64), number("WALK_COUNT", 60u64));

@@ -61,7 +61,7 @@ CREATE TABLE assignments (
   queued_at integer not null,
   started_at integer,
   running_at integer,
-  ended_at integer,
+  ended_at integer, idle_nudged_at integer,
   check ((phase = 'ended') = (ended_at is not null))
 ) strict;
 

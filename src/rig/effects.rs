@@ -20,7 +20,7 @@ use crate::call::{Call, ask};
 use crate::env::{Object, stub};
 use crate::error::Result;
 use crate::town::calls::Deliver;
-use crate::town_container::calls::{QuerySession, RunJob, StartSession, StopSession};
+use crate::town_container::calls::{PushToSession, QuerySession, RunJob, StartSession, StopSession};
 
 /// Rounds of talk with the Town in one go: asking, being granted, reporting back. More is left to the next tick.
 const ROUNDS_MAX: usize = 4;
@@ -60,6 +60,7 @@ impl Desk {
                 self.stop_session(SessionKey { assignment_id, epoch }, code, message).await.map(|()| None)
             }
             Effect::QuerySession(assignment_id) => self.query_session(assignment_id).await,
+            Effect::AskIdle { assignment_id, nudge } => self.ask_idle(assignment_id, nudge).await.map(|()| None),
             Effect::RunJob(job_id) => self.run_job(job_id).await,
             Effect::SendToTown => return Box::pin(self.act(vec![Effect::SendToTown])).await,
         };
@@ -112,6 +113,20 @@ impl Desk {
         let answer = self.ask_container(town_id, &QuerySession { town_id, session }).await?;
         // Silence is no answer: the probe runs out.
         Ok(answer.map(|answer| Event::SessionAnswered(session, answer)))
+    }
+
+    /// Whether it arrived is not recorded: a session that heard nothing is asked again, or saved and stopped.
+    async fn ask_idle(&self, assignment_id: AssignmentId, nudge: u32) -> Result<()> {
+        let question = self.read(|state| {
+            let assignment = state.assignments.get(&assignment_id);
+            Ok(assignment.map(|assignment| {
+                let session = SessionKey { assignment_id, epoch: assignment.epoch };
+                let messages = vec![order::idle_question(assignment, nudge)];
+                PushToSession { town_id: state.rig.town_id, session, messages }
+            }))
+        })?;
+        let Some(call) = question else { return Ok(()) };
+        self.ask_container(call.town_id, &call).await.map(drop)
     }
 
     async fn run_job(&self, job_id: JobId) -> Result<Option<Event>> {

@@ -35,7 +35,7 @@ pub const TOWN: &[Migration] = migrations![
 /// Schema of `Rig`.
 pub const RIG: &[Migration] = migrations![
     "rig": "0001_beads", "0002_agents", "0003_reviews", "0004_messages", "0005_rig", "0006_protocol", "0007_lists",
-    "0008_former_agents",
+    "0008_former_agents", "0009_idle",
 ];
 
 /// Schema of `TownContainer`.

@@ -147,6 +147,10 @@ pub struct Assignment {
     pub active_tools: Vec<String>,
     /// Idle since then.
     pub idle_since: Option<Timestamp>,
+    /// How often it was asked why it is idle.
+    pub idle_nudges: u32,
+    /// When it was asked last.
+    pub idle_nudged_at: Option<Timestamp>,
     /// What `finishing` will end with.
     pub pending: Option<Pending>,
     /// How it ended.
@@ -317,6 +321,8 @@ pub fn assign(plan: &mut Plan, bead_id: BeadId, agent_id: AgentId) -> Option<Ass
         last_progress_at: None,
         active_tools: Vec::new(),
         idle_since: None,
+        idle_nudges: 0,
+        idle_nudged_at: None,
         pending: None,
         outcome: None,
         code: None,

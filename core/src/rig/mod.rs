@@ -32,6 +32,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("lease_probe", rules::lease_probe::run), // R1  a silent session is asked for before it is given up
     ("lease_lost", rules::lease_lost::run),   // R2  a dead session frees its agent and its bead
     ("start_limit", rules::start_limit::run), // R3  a start that hangs has failed
+    ("idle", rules::idle::run),               // R5  agents that forget to report are asked, then stopped
     ("jobs", rules::jobs::run),               // R6  a silent job is ordered again
     ("cancel", rules::cancel::run),           // R7  nobody works for nothing
     ("expire", rules::expire::run),           // R8  claims lapse

@@ -106,6 +106,13 @@ pub enum Effect {
     },
     /// Ask the runtime whether this session lives.
     QuerySession(AssignmentId),
+    /// Ask an idle session for its result: the first time, or the last time.
+    AskIdle {
+        /// Which session.
+        assignment_id: AssignmentId,
+        /// From 1.
+        nudge: u32,
+    },
     /// Order the runtime to run this job.
     RunJob(JobId),
     /// Send everything unacknowledged to the Town.

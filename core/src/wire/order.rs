@@ -12,7 +12,8 @@ use super::control::{
 };
 use crate::config::{EffectiveTown, effective_rig, effective_town};
 use crate::id::{AssignmentId, InstanceId, JobId};
-use crate::prompt::message::{Line, Person};
+use crate::limits::{IDLE_EXIT, IDLE_NUDGES};
+use crate::prompt::message::{Finish, Line, Person};
 use crate::prompt::order::{self, EarlierRound, Gate, Left, Task};
 use crate::prompt::role::{self, RigEntry, Scope};
 use crate::prompt::{Nonce, message};
@@ -170,6 +171,24 @@ pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<Sess
         prompt: OrderedPrompt { system: mayor_role(state, nonce), first: None },
         history: (!lines.is_empty()).then(|| message::history(lines, nonce)),
     })
+}
+
+/// The question to an idle session. Its id is the question's number, so that a repeated order asks once.
+pub fn idle_question(assignment: &Assignment, nudge: u32) -> super::control::Message {
+    let finish = match assignment.kind.role() {
+        Role::Refinery => Finish::Review,
+        Role::Triage => Finish::Triage,
+        Role::Polecat | Role::Mayor => Finish::Work,
+    };
+    let text = if nudge < IDLE_NUDGES { message::idle_first(finish) } else { message::idle_second(finish, IDLE_EXIT) };
+    super::control::Message {
+        message_id: format!("{}:idle:{nudge}", assignment.assignment_id),
+        source: super::control::MessageSource::System,
+        deliver: super::control::Deliver::Idle,
+        priority: super::control::MessagePriority::Normal,
+        text,
+        ui_context: None,
+    }
 }
 
 /// A message to the mayor as its session reads it.

@@ -261,6 +261,7 @@ impl Player {
         match *rest {
             [] => (),
             ["starting"] => beat.is_running = false,
+            ["idle"] => beat.idle_since = Some(self.now),
             ["tokens", tokens] => beat.usage.tokens_in = tokens.parse().unwrap(),
             _ => panic!("beat: {rest:?}"),
         }
@@ -573,6 +574,7 @@ impl Player {
             Effect::StartSession(id) => format!("-> start {} epoch {}", of(id), state.assignments[id].epoch),
             Effect::StopSession { assignment_id, code, .. } => format!("-> stop {} ({code})", of(assignment_id)),
             Effect::QuerySession(id) => format!("-> ask for {}", of(id)),
+            Effect::AskIdle { assignment_id, nudge } => format!("-> ask idle {} ({nudge})", of(assignment_id)),
             Effect::RunJob(id) => {
                 let job = &state.jobs[id];
                 let commit = job.spec.commit.clone().unwrap_or_else(|| "unknown commit".into());

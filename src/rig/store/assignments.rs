@@ -19,8 +19,8 @@ macro_rules! select {
         concat!(
             "select assignment_id, epoch, bead_id, bead_attempt, agent_id, kind, phase, step, slot, is_probe, model, ",
             "small_model, model_reason, branch, base, target, head_commit, instance_id, ordered_at, order_due, refusal, ",
-            "lease_until, probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, pending, outcome, ",
-            "code, message, summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at, ",
+            "lease_until, probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, idle_nudges, ",
+            "idle_nudged_at, pending, outcome, code, message, summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at, ",
             "running_at, ended_at ",
             "from assignments ",
             $rest
@@ -50,10 +50,11 @@ const PUT: &str = "
     insert into assignments
       (assignment_id, epoch, bead_id, bead_attempt, agent_id, kind, phase, step, slot, is_probe, model, small_model,
        model_reason, branch, base, target, head_commit, instance_id, ordered_at, order_due, refusal, lease_until,
-       probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, pending, outcome, code, message,
-       summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at, running_at, ended_at)
+       probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, idle_nudges, idle_nudged_at, pending,
+       outcome, code, message, summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at,
+       running_at, ended_at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?, ?)
     on conflict (assignment_id) do update set
       epoch = excluded.epoch,
       bead_id = excluded.bead_id,
@@ -81,6 +82,8 @@ const PUT: &str = "
       last_progress_at = excluded.last_progress_at,
       active_tools = excluded.active_tools,
       idle_since = excluded.idle_since,
+      idle_nudges = excluded.idle_nudges,
+      idle_nudged_at = excluded.idle_nudged_at,
       pending = excluded.pending,
       outcome = excluded.outcome,
       code = excluded.code,
@@ -125,6 +128,8 @@ struct Row {
     last_progress_at: Option<Ms>,
     active_tools: Json<Vec<String>>,
     idle_since: Option<Ms>,
+    idle_nudges: u32,
+    idle_nudged_at: Option<Ms>,
     pending: Option<Pending>,
     outcome: Option<AssignmentOutcome>,
     code: Option<String>,
@@ -171,6 +176,8 @@ impl From<Row> for Assignment {
             last_progress_at: row.last_progress_at.map(|at| at.0),
             active_tools: row.active_tools.0,
             idle_since: row.idle_since.map(|at| at.0),
+            idle_nudges: row.idle_nudges,
+            idle_nudged_at: row.idle_nudged_at.map(|at| at.0),
             pending: row.pending,
             outcome: row.outcome,
             code: row.code,
@@ -272,6 +279,8 @@ pub(super) fn put(sql: &impl Sql, a: &Assignment) -> Result<(), SqlError> {
             a.last_progress_at.into(),
             json(&a.active_tools),
             a.idle_since.into(),
+            a.idle_nudges.into(),
+            a.idle_nudged_at.into(),
             text_or_null(a.pending),
             text_or_null(a.outcome),
             a.code.clone().into(),

@@ -435,6 +435,8 @@ fn full_assignment(n: u32) -> Assignment {
         last_progress_at: Some(at(6)),
         active_tools: vec!["bash".to_owned()],
         idle_since: Some(at(7)),
+        idle_nudges: 1,
+        idle_nudged_at: Some(at(8)),
         pending: Some(Pending::Budget),
         outcome: None,
         code: Some("code".to_owned()),

@@ -13,6 +13,7 @@ pub(super) mod dispatchable;
 pub(super) mod expire;
 pub(super) mod gates;
 pub(super) mod gates_red;
+pub(super) mod idle;
 pub(super) mod jobs;
 pub(super) mod lease_lost;
 pub(super) mod lease_probe;

@@ -2,7 +2,7 @@
 //! or a message is unacknowledged; not at all when there is no deadline. Answers for beads that no rule spoke about are
 //! filled in here, since every live bead has exactly one.
 
-use crate::limits::{AGENT_IDLE, ALARM_LIVE};
+use crate::limits::{AGENT_IDLE, ALARM_LIVE, IDLE_EXIT};
 use crate::rig::agent::AgentRole;
 use crate::rig::plan::Plan;
 use crate::rig::wait;
@@ -23,6 +23,8 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
     let state = plan.state();
     let now = plan.now();
     let assignments = state.live_assignments().flat_map(|a| [a.lease_until, a.probe_until, a.order_due]).flatten();
+    let idle = state.live_assignments().filter(|a| a.idle_since.is_some()).filter_map(|a| a.idle_nudged_at);
+    let idle = idle.map(|asked_at| asked_at + IDLE_EXIT);
     let jobs = state.jobs.values().filter_map(|job| job.lease_until);
     let beads =
         state.beads.values().filter(|bead| bead.is_live()).flat_map(|b| [b.not_before, b.claimed_until]).flatten();
@@ -33,5 +35,13 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
         .filter(|agent| agent.role == AgentRole::Polecat && state.assignment_of_agent(agent.agent_id).is_none())
         .filter_map(|agent| agent.idle_since.map(|since| since + AGENT_IDLE));
     let town = state.rig.breaker.until;
-    assignments.chain(jobs).chain(beads).chain(reviews).chain(agents).chain(town).filter(|&at| at > now).min()
+    assignments
+        .chain(idle)
+        .chain(jobs)
+        .chain(beads)
+        .chain(reviews)
+        .chain(agents)
+        .chain(town)
+        .filter(|&at| at > now)
+        .min()
 }
