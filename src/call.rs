@@ -12,9 +12,11 @@
 
 use std::future::Future;
 
+use gastown_core::json;
 use gastown_core::wire::code::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use worker::wasm_bindgen::JsValue;
 use worker::{Headers, Method, Request, RequestInit, Response, Stub};
 
@@ -33,39 +35,46 @@ pub trait Call: Serialize + DeserializeOwned {
 
 /// Asks an object.
 pub async fn ask<C: Call>(stub: &Stub, call: &C, request_id: &str) -> Result<C::Reply> {
-    let fault = |cause: String| Fault::new(format!("call {}", C::PATH), cause);
-    let mut response = send(stub, C::PATH, call, request_id).await?;
+    let body = written(C::PATH, serde_json::to_string(call))?;
+    let reply = exchange(stub, C::PATH, body, request_id).await?;
+    Ok(json::from_value(&reply).map_err(|e| Fault::new(format!("call {}", C::PATH), e))?)
+}
+
+/// Asks an object for something that is no JSON: a stream. A refusal comes back as an error all the same.
+pub async fn open<C: Serialize>(stub: &Stub, path: &str, call: &C, request_id: &str) -> Result<Response> {
+    let body = written(path, serde_json::to_string(call))?;
+    let mut response = send(stub, path, &body, request_id).await?;
+    if response.status_code() < 300 {
+        return Ok(response);
+    }
+    let body = response.text().await.unwrap_or_default();
+    match json::from_str::<Refusal>(&body) {
+        Ok(refusal) => Err(refusal.into()),
+        Err(_) => Err(Fault::new(format!("call {path}"), body).into()),
+    }
+}
+
+/// What is the same for every call stands here, once: the compiler makes a copy of [`ask`] for each type of call.
+async fn exchange(stub: &Stub, path: &'static str, body: String, request_id: &str) -> Result<Value> {
+    let fault = |cause: String| Fault::new(format!("call {path}"), cause);
+    let mut response = send(stub, path, &body, request_id).await?;
     let body = response.text().await.map_err(|e| fault(e.to_string()))?;
     match response.status_code() {
-        200 => Ok(serde_json::from_str(&body).map_err(|e| fault(e.to_string()))?),
+        200 => Ok(json::parse(body.as_bytes()).map_err(|e| fault(e.to_string()))?),
         500 => Err(fault(body).into()),
-        status => match serde_json::from_str::<Refusal>(&body) {
+        status => match json::from_str::<Refusal>(&body) {
             Ok(refusal) => Err(refusal.into()),
             Err(_) => Err(fault(format!("status {status}")).into()),
         },
     }
 }
 
-/// Asks an object for something that is no JSON: a stream. A refusal comes back as an error all the same.
-pub async fn open<C: Serialize>(stub: &Stub, path: &str, call: &C, request_id: &str) -> Result<Response> {
-    let mut response = send(stub, path, call, request_id).await?;
-    if response.status_code() < 300 {
-        return Ok(response);
-    }
-    let body = response.text().await.unwrap_or_default();
-    match serde_json::from_str::<Refusal>(&body) {
-        Ok(refusal) => Err(refusal.into()),
-        Err(_) => Err(Fault::new(format!("call {path}"), body).into()),
-    }
-}
-
-async fn send<C: Serialize>(stub: &Stub, path: &str, call: &C, request_id: &str) -> Result<Response> {
+async fn send(stub: &Stub, path: &str, body: &str, request_id: &str) -> Result<Response> {
     let fault = |cause: String| Fault::new(format!("call {path}"), cause);
-    let body = serde_json::to_string(call).map_err(|e| fault(e.to_string()))?;
     let headers = Headers::new();
     headers.set(REQUEST_ID, request_id).map_err(|e| fault(e.to_string()))?;
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(Some(JsValue::from_str(&body)));
+    init.with_method(Method::Post).with_headers(headers).with_body(Some(JsValue::from_str(body)));
     let request = Request::new_with_init(&format!("https://object{path}"), &init).map_err(|e| fault(e.to_string()))?;
     stub.fetch_with_request(request).await.map_err(|e| {
         // The object was restarted or is overloaded: the platform says so, and it is worth trying again.
@@ -99,16 +108,23 @@ impl Incoming {
         C: Call,
         F: Future<Output = Result<C::Reply>>,
     {
-        let call: C = serde_json::from_str(&self.body).map_err(|e| Fault::new(format!("decode {}", C::PATH), e))?;
+        let call: C = json::from_str(&self.body).map_err(|e| Fault::new(format!("decode {}", C::PATH), e))?;
         let reply = handler(call).await?;
-        let body = serde_json::to_string(&reply).map_err(|e| Fault::new(format!("encode {}", C::PATH), e))?;
-        Response::ok(body).map_err(|e| Fault::new(format!("answer {}", C::PATH), e).into())
+        answered(C::PATH, written(C::PATH, serde_json::to_string(&reply))?)
     }
 
     /// The answer to a call that nobody handles.
     pub fn unknown(&self) -> Result<Response> {
         Err(Fault::new(format!("call {}", self.path), "the object has no such call").into())
     }
+}
+
+fn written(path: &str, text: serde_json::Result<String>) -> Result<String> {
+    text.map_err(|e| Fault::new(format!("encode {path}"), e).into())
+}
+
+fn answered(path: &str, body: String) -> Result<Response> {
+    Response::ok(body).map_err(|e| Fault::new(format!("answer {path}"), e).into())
 }
 
 /// What leaves an object: the answer, or the error in the form that [`ask`] reads.

@@ -137,14 +137,14 @@ impl Control {
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> Answer<T> {
-    match serde_json::from_str(body) {
+    match gastown_core::json::from_str(body) {
         Ok(value) => Answer::Done(value),
         Err(error) => Answer::Silent(format!("the answer could not be read: {error}")),
     }
 }
 
 fn refusal(status: u16, body: &str) -> Refused {
-    match serde_json::from_str::<ErrorBody>(body) {
+    match gastown_core::json::from_str::<ErrorBody>(body) {
         Ok(error) => Refused { status, code: error.code, message: error.error },
         Err(_) => Refused { status, code: format!("status_{status}"), message: format!("status {status}") },
     }

@@ -76,7 +76,7 @@ impl Running {
                 let message = "This Idempotency-Key was used with another body";
                 return Err(Refusal::new(Code::IdempotencyMismatch, message).into());
             }
-            let reply = serde_json::from_str(&row.reply).map_err(|e| Fault::new("read a kept reply", e))?;
+            let reply = gastown_core::json::from_str(&row.reply).map_err(|e| Fault::new("read a kept reply", e))?;
             return Ok(Kept { reply, is_replay: true });
         }
         if !self.0.borrow_mut().insert(asked.key.clone()) {

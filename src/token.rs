@@ -208,7 +208,7 @@ impl Keys {
             .ok_or(Denial::TokenInvalid)?;
         let (exp, iat) = (verified.expiration, verified.issued_at);
         let claims: Claims =
-            serde_json::from_value(Value::Object(verified.custom)).map_err(|_| Denial::TokenInvalid)?;
+            gastown_core::json::from_value(&Value::Object(verified.custom)).map_err(|_| Denial::TokenInvalid)?;
         let number = |ms: i64| seconds(Timestamp::from_ms(ms));
         Ok((
             signer,

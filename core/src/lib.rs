@@ -18,13 +18,14 @@
 //!
 //! # Reading order
 //!
-//! `id`, `time`, `text`, `limits` are the words. `models`, `config`, `access` are decisions that need no state.
+//! `id`, `time`, `text`, `limits` are the words; `json` reads them. `models`, `config`, `access` are decisions that need no state.
 //! `rig` and `town` are the two aggregates: each `mod.rs` opens with its list of rules. `prompt` renders what
 //! agents read. `wire` is what crosses a process boundary; nothing else in this crate may name it.
 
 pub mod access;
 pub mod config;
 pub mod id;
+pub mod json;
 pub mod limits;
 pub mod models;
 pub mod prompt;

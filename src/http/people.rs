@@ -221,7 +221,7 @@ fn merge_queue(beads: &[Bead]) -> MergeQueue {
 async fn all_agents(inbound: &Inbound) -> Result<Vec<Agent>> {
     let call = ListAgents { town_id: inbound.town_id()? };
     let mayor = inbound.ask_town(&ShowMayor {}).await?.agent;
-    let mut agents: Vec<Agent> = serde_json::from_value(mayor).into_iter().collect();
+    let mut agents: Vec<Agent> = gastown_core::json::from_value(&mayor).into_iter().collect();
     let rig_ids = inbound.rig_ids().await?;
     for answer in join_all(rig_ids.iter().map(|rig_id| inbound.ask_rig(*rig_id, &call))).await {
         agents.extend(answer?);

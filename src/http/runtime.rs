@@ -150,7 +150,7 @@ pub async fn mayor_id(inbound: Inbound) -> Result<Reply> {
 /// another version's, and one sentence says where.
 fn body<T: DeserializeOwned>(inbound: &Inbound) -> Result<T> {
     let value = gastown_core::wire::api::read::parse(&inbound.body)?;
-    serde_json::from_value(value).map_err(|error| {
+    gastown_core::json::from_value(&value).map_err(|error| {
         let issue = Issue { code: IssueCode::Custom, path: Vec::new(), message: error.to_string() };
         let refusal = Refusal::new(Code::InvalidRequest, format!("The report cannot be read: {error}"));
         Refusal { issues: vec![issue], ..refusal }.into()

@@ -92,25 +92,37 @@ impl Desk {
         step: impl FnOnce(State, Context<'static>) -> Result<(Planned, R)>,
         view: impl FnOnce(View<'_>, R) -> Result<T>,
     ) -> Result<Committed<T>> {
-        let clock = settings(&self.env)?.clock;
-        let now = clock.now();
+        let now = self.now()?;
         let context = Context { now, seed: IdSeed::new(ambient::seed()), catalogue: catalogue()? };
         let state = self.take()?;
         let known: BTreeSet<BeadId> = state.beads.keys().copied().collect();
         let (mut planned, result) = step(state, context)?;
-        self.report_breaches(&planned, now);
-        for frames in publish::frames(self, &planned, &known)? {
+        self.write(&mut planned, &known, now)?;
+        let value = view(View { state: &planned.state, sql: &self.sql }, result);
+        let effects = self.keep(planned)?;
+        Ok(Committed { value: value?, effects })
+    }
+
+    /// Stores what was planned, with the frames that show it, in one transaction.
+    fn write(&self, planned: &mut Planned, known: &BTreeSet<BeadId>, now: Timestamp) -> Result<()> {
+        self.report_breaches(planned, now);
+        for frames in publish::frames(self, planned, known)? {
             planned.publish(RigToTown::Feed { frames }, now);
         }
         self.sql
             .atomically(|| planned.writes.iter().try_for_each(|(rule, write)| store::write(&self.sql, rule, write)))?;
-        let value = view(View { state: &planned.state, sql: &self.sql }, result);
+        Ok(())
+    }
+
+    /// Puts the planned state in memory and sets the alarm; what is left to do are the effects.
+    fn keep(&self, planned: Planned) -> Result<Vec<Effect>> {
         let Planned { mut state, effects, wake_at, .. } = planned;
         let wake_at = [wake_at, state.outbox.resend_at()].into_iter().flatten().min();
         state.forget();
         *self.memory.borrow_mut() = Some(state);
+        let clock = settings(&self.env)?.clock;
         clock.set_alarm(&self.object, wake_at).map_err(|e| Fault::new("set the alarm", e))?;
-        Ok(Committed { value: value?, effects })
+        Ok(effects)
     }
 
     /// A breach is reported once: it is ours to mend, and shouting does not help.

@@ -8,6 +8,7 @@ pub mod migrate;
 pub mod row;
 pub mod workers;
 
+use gastown_core::json;
 use serde::de::DeserializeOwned;
 
 /// One SQL value, as a parameter or a column.
@@ -51,8 +52,8 @@ impl std::error::Error for SqlError {}
 
 /// SQLite as an object sees it: synchronous, one connection, nested transactions refused.
 pub trait Sql {
-    /// Runs one statement and decodes every row.
-    fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError>;
+    /// Runs one statement and gives each row as an object made by [`row::object`].
+    fn objects(&self, sql: &str, params: &[Value]) -> Result<Vec<serde_json::Value>, SqlError>;
 
     /// Runs one statement whose rows do not matter.
     fn run(&self, sql: &str, params: &[Value]) -> Result<(), SqlError>;
@@ -62,6 +63,15 @@ pub trait Sql {
 
     /// Runs `f` in one transaction: commits on `Ok`, rolls back on `Err`.
     fn atomically<R>(&self, f: impl FnOnce() -> Result<R, SqlError>) -> Result<R, SqlError>;
+
+    /// Runs one statement and decodes every row.
+    fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError> {
+        let mut rows = Vec::new();
+        for object in self.objects(sql, params)? {
+            rows.push(json::from_row(&object).map_err(|error| SqlError::new(sql, error))?);
+        }
+        Ok(rows)
+    }
 
     /// The first row, if there is one.
     fn first<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Option<T>, SqlError> {

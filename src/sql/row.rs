@@ -1,18 +1,26 @@
-//! Decodes one row (column names and values) into a row struct. Integers become flags where the struct wants a `bool`,
-//! and JSON columns stay text: their reader parses them.
+//! Turns one row (column names and values) into an object, from which row structs are read. Integers become flags where
+//! the struct wants a `bool`, and JSON columns stay text: their reader parses them.
 
+use gastown_core::json;
 use gastown_core::time::Timestamp;
 use serde::Deserialize;
-use serde::de::value::{Error, MapDeserializer};
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::Value;
 
-/// Reads a row struct from columns in any order; unknown columns are ignored, missing ones are an error.
-pub fn decode<T: DeserializeOwned>(columns: &[String], values: Vec<Value>) -> Result<T, String> {
-    let pairs = columns.iter().map(String::as_str).zip(values.into_iter().map(Column));
-    T::deserialize(MapDeserializer::<_, Error>::new(pairs)).map_err(|error| error.to_string())
+/// A row as [`json::from_row`] reads it: columns in any order, unknown ones are ignored, missing ones are an error.
+pub fn object(columns: &[String], values: Vec<Value>) -> serde_json::Value {
+    columns.iter().cloned().zip(values.into_iter().map(column)).collect()
+}
+
+fn column(value: Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(number) => number.into(),
+        Value::Real(number) => number.into(),
+        Value::Text(text) => text.into(),
+        Value::Blob(bytes) => bytes.into(),
+    }
 }
 
 /// A JSON column: parsed when the row is read, written with [`super::json`].
@@ -22,7 +30,7 @@ pub struct Json<T>(pub T);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Json<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        serde_json::from_str(&text).map(Self).map_err(D::Error::custom)
+        json::from_str(&text).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -33,58 +41,6 @@ pub struct Ms(pub Timestamp);
 impl<'de> Deserialize<'de> for Ms {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         i64::deserialize(deserializer).map(|ms| Self(Timestamp::from_ms(ms)))
-    }
-}
-
-struct Column(Value);
-
-impl<'de> IntoDeserializer<'de, Error> for Column {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-impl<'de> Deserializer<'de> for Column {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Integer(number) => visitor.visit_i64(number),
-            Value::Real(number) => visitor.visit_f64(number),
-            Value::Text(text) => visitor.visit_string(text),
-            Value::Blob(bytes) => visitor.visit_byte_buf(bytes),
-        }
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Null => visitor.visit_none(),
-            value @ (Value::Integer(_) | Value::Real(_) | Value::Text(_) | Value::Blob(_)) => {
-                visitor.visit_some(Self(value))
-            }
-        }
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0 {
-            Value::Integer(0) => visitor.visit_bool(false),
-            Value::Integer(1) => visitor.visit_bool(true),
-            other @ (Value::Null | Value::Integer(_) | Value::Real(_) | Value::Text(_) | Value::Blob(_)) => {
-                Err(Error::custom(format_args!("{other:?} is no flag")))
-            }
-        }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -107,13 +63,14 @@ mod tests {
     #[test]
     fn a_row_is_read_by_column_name() {
         let values = vec!["toast".into(), Value::Integer(3), Value::Integer(1), Value::Null, "[1,2]".into()];
-        let row: Row = decode(&columns(), values).unwrap();
+        let row: Row = json::from_row(&object(&columns(), values)).unwrap();
         assert_eq!(row, Row { name: "toast".to_owned(), is_held: true, at: None, data: Json(vec![1, 2]) });
     }
 
     #[test]
     fn a_value_of_another_type_is_an_error() {
         let values = vec![Value::Integer(1), Value::Null, Value::Integer(1), Value::Null, "[]".into()];
-        assert!(decode::<Row>(&columns(), values).unwrap_err().contains("invalid type"));
+        let error = json::from_row::<Row>(&object(&columns(), values)).unwrap_err();
+        assert!(error.to_string().contains("invalid type"), "{error}");
     }
 }

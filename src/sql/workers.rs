@@ -1,11 +1,10 @@
 //! Durable Object SQLite behind the port. The only place that sees `SqlStorage`, and the only binding of
 //! `transactionSync`, which `worker` 0.8 lacks. Durable Objects refuse `begin`, so this is the one way to a transaction.
 
-use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use worker::{SqlCursor, SqlStorageValue};
 
-use super::row::decode;
+use super::row::object;
 use super::{Sql, SqlError, Value};
 
 #[wasm_bindgen]
@@ -41,14 +40,13 @@ impl DurableSql {
 }
 
 impl Sql for DurableSql {
-    fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError> {
+    fn objects(&self, sql: &str, params: &[Value]) -> Result<Vec<serde_json::Value>, SqlError> {
         let cursor = self.cursor(sql, params)?;
         let columns = cursor.column_names();
         let mut rows = Vec::new();
         for values in cursor.raw() {
             let values = values.map_err(|error| SqlError::new(sql, error))?;
-            let values = values.into_iter().map(read).collect();
-            rows.push(decode(&columns, values).map_err(|error| SqlError::new(sql, error))?);
+            rows.push(object(&columns, values.into_iter().map(read).collect()));
         }
         Ok(rows)
     }

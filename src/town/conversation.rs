@@ -126,7 +126,7 @@ fn settle(sql: &impl Sql, state: TurnState) -> Result<Vec<String>, SqlError> {
 /// Replaces the part with the same id, or adds it. A part of a message that is not ours (a person's) is left out.
 fn upsert_part(sql: &impl Sql, row: Option<Row>, key: &str, part: Value) -> Result<Vec<String>, SqlError> {
     let Some(row) = row else { return Ok(Vec::new()) };
-    let mut parts: Vec<Value> = serde_json::from_str(&row.parts).unwrap_or_default();
+    let mut parts: Vec<Value> = gastown_core::json::from_str(&row.parts).unwrap_or_default();
     let known = parts.iter().position(|known| known.get(key).is_some() && known.get(key) == part.get(key));
     match known {
         Some(place) => parts[place] = part,
@@ -160,7 +160,7 @@ fn refs(output: &str) -> Vec<Value> {
 
 impl Row {
     fn shown(&self) -> Value {
-        let parts: Value = serde_json::from_str(&self.parts).unwrap_or_else(|_| json!([]));
+        let parts: Value = gastown_core::json::parse(self.parts.as_bytes()).unwrap_or_else(|_| json!([]));
         json!({
             "id": self.message_id,
             "at": Timestamp::from_ms(self.at),

@@ -284,7 +284,7 @@ fn with_range(inner: &Inner, frames: Vec<store::StoredFrame>) -> Result<Frames> 
 /// Opens the live stream where the reader left off.
 fn stream(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Response> {
     inner.with_state(|_| ())?;
-    let call: Value = serde_json::from_str(&incoming.body).unwrap_or_default();
+    let call: Value = gastown_core::json::parse(incoming.body.as_bytes()).unwrap_or_default();
     let after = call.get("after").and_then(Value::as_u64);
     let missed = match after {
         Some(after) => store::activity::after(&inner.sql, after, gastown_core::limits::EVENTS_MAX)?,

@@ -58,7 +58,7 @@ pub fn rig(state: &State, rig: &RigEntry) -> api::Rig {
         version: rig.version,
         purpose: rig.purpose.clone(),
         target_branch: rig.target().to_owned(),
-        access: serde_json::from_value(rig.access.clone()).unwrap_or_default(),
+        access: gastown_core::json::from_value(&rig.access).unwrap_or_default(),
         counts: api::RigCounts {
             working_agents: live.saturating_sub(rig.activity.queued),
             slots_used: live,

@@ -3,11 +3,10 @@
 use std::cell::Cell;
 
 use gastown::sql::migrate::{Migration, migrate};
-use gastown::sql::row::decode;
+use gastown::sql::row::object;
 use gastown::sql::{Sql, SqlError, Value};
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use serde::de::DeserializeOwned;
 
 /// An in-memory database.
 pub(crate) struct TestSql {
@@ -43,7 +42,7 @@ impl TestSql {
 }
 
 impl Sql for TestSql {
-    fn rows<T: DeserializeOwned>(&self, sql: &str, params: &[Value]) -> Result<Vec<T>, SqlError> {
+    fn objects(&self, sql: &str, params: &[Value]) -> Result<Vec<serde_json::Value>, SqlError> {
         let fail = |error: rusqlite::Error| SqlError::new(sql, error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
         let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
@@ -51,7 +50,7 @@ impl Sql for TestSql {
         let mut out = Vec::new();
         while let Some(row) = rows.next().map_err(fail)? {
             let values = (0..columns.len()).map(|i| read(row.get_ref(i).unwrap())).collect();
-            out.push(decode(&columns, values).map_err(|error| SqlError::new(sql, error))?);
+            out.push(object(&columns, values));
         }
         Ok(out)
     }

@@ -355,7 +355,7 @@ impl<'a> Walk<'a> {
 
     fn stored_mark(&self, path: &[String]) -> Option<SecretMark> {
         let mark = path.iter().try_fold(&self.before, |value, step| value.get(step))?;
-        serde_json::from_value(mark.clone()).ok()
+        crate::json::from_value(mark).ok()
     }
 
     fn set_secret(&mut self, path: &[String], name: SecretName, value: &str) {
@@ -458,7 +458,7 @@ impl<'a> Walk<'a> {
     fn finish<D: Serialize + DeserializeOwned>(self) -> Result<Patched<D>, ConfigRefusal> {
         ConfigRefusal::unless_clean(self.issues.clone())?;
         // The tables and the document types agree (a test sets every key), so this reads back what was checked.
-        let config: D = serde_json::from_value(Value::Object(self.after.clone()))
+        let config: D = crate::json::from_value(&Value::Object(self.after.clone()))
             .map_err(|error| ConfigRefusal::one(ConfigIssue::shape(IssueKind::Custom, &[], error.to_string())))?;
         let changed = self.changed(&json!(config));
         Ok(Patched { config, secrets: self.secrets, warnings: self.warnings, changed })

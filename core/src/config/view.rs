@@ -70,6 +70,6 @@ fn view(keys: &[Key], shown: impl Fn(&Key) -> Value) -> Map<String, Value> {
 }
 
 fn masked(mark: &Value) -> Value {
-    let mark: super::SecretMark = serde_json::from_value(mark.clone()).unwrap_or_default();
+    let mark: super::SecretMark = crate::json::from_value(mark).unwrap_or_default();
     Value::from(mark.masked())
 }

@@ -112,7 +112,8 @@ impl Catalogue {
 
     /// Reads and checks a catalogue.
     pub fn from_json(text: &str) -> Result<Self, CatalogueError> {
-        let file: CatalogueFile = serde_json::from_str(text).map_err(|error| CatalogueError(error.to_string()))?;
+        let file: CatalogueFile =
+            crate::json::from_str_exactly(text).map_err(|error| CatalogueError(error.to_string()))?;
         file.check()
     }
 
@@ -206,7 +207,7 @@ fn read_profile(name: &str, description: String, slots: &Value) -> Result<Profil
         return Err(CatalogueError(format!("{name:?} cannot be the name of a profile")));
     }
     let models: BTreeMap<String, ModelId> =
-        BTreeMap::deserialize(slots).map_err(|error| CatalogueError(format!("profile {name}: {error}")))?;
+        crate::json::from_value(slots).map_err(|error| CatalogueError(format!("profile {name}: {error}")))?;
     let mut checked = BTreeMap::new();
     for (slot, model) in models {
         checked.insert(slot.parse()?, model);

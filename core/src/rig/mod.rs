@@ -74,11 +74,10 @@ pub fn handle(
     context: Context<'_>,
     command: Command,
 ) -> Result<(Planned, Applied), (Box<State>, Refusal)> {
-    let before = state.clone();
     let mut plan = Plan::new(state, context);
     match command::apply(&mut plan, command) {
         Ok(applied) => Ok((run_rules(plan), applied)),
-        Err(refusal) => Err((Box::new(before), refusal)),
+        Err(refusal) => Err((Box::new(plan.refused()), refusal)),
     }
 }
 

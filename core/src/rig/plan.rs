@@ -330,6 +330,12 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Ends the planning of a refused command: the state as it was, because commands check before they write.
+    pub fn refused(self) -> State {
+        debug_assert!(self.writes.is_empty(), "a refused command wrote {:?}", self.writes);
+        self.state
+    }
+
     /// Ends the planning.
     pub fn finish(self) -> Planned {
         let Self { mut state, writes, effects, waits, wake_at, .. } = self;

@@ -238,6 +238,12 @@ impl<'a> Plan<'a> {
         self.wake_at = at;
     }
 
+    /// Ends the planning of a refused command: the state as it was, because commands check before they write.
+    pub fn refused(self) -> State {
+        debug_assert!(self.writes.is_empty(), "a refused command wrote {:?}", self.writes);
+        self.state
+    }
+
     /// Ends the planning.
     pub fn finish(self) -> Planned {
         let mut changed = Changed::default();

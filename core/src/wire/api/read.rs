@@ -57,7 +57,7 @@ pub fn parse(body: &[u8]) -> Result<Value, BadBody> {
     if depth(body) > JSON_DEPTH_MAX {
         return Err(BadBody::NotJson(format!("nested deeper than {JSON_DEPTH_MAX} levels")));
     }
-    serde_json::from_slice(body).map_err(|error| BadBody::NotJson(error.to_string()))
+    crate::json::parse(body).map_err(|error| BadBody::NotJson(error.to_string()))
 }
 
 /// The fields of one object and the issues found so far.
