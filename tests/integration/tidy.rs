@@ -127,13 +127,18 @@ fn no_promises(files: &[File]) -> Vec<String> {
     let mut findings: Vec<String> =
         written(files).flat_map(|file| file.code_with(&["unimplemented!(", "todo!("])).collect();
     for file in written(files) {
-        for word in ["TODO", "FIXME", "XXX", "HACK"] {
-            // In a comment; the scripted model may well write such a line, for the refinery to find.
-            let lines = file.lines_with(&[word]).into_iter();
-            findings.extend(lines.filter(|line| {
-                let before = line.split(word).next().unwrap_or_default();
-                ["//", "/*", "--", "<!--", "# "].iter().any(|comment| before.contains(comment))
-            }));
+        // In a comment; the scripted model may well write such a line, for the refinery to find.
+        let comment = match Path::new(&file.path).extension().and_then(std::ffi::OsStr::to_str) {
+            Some("sql") => "--",
+            Some("toml") => "#",
+            Some("md" | "html") => "<!--",
+            Some(_) | None => "//",
+        };
+        for (index, line) in file.text.lines().enumerate() {
+            let comment = line.split_once(comment).map(|(_, comment)| comment).unwrap_or_default();
+            if ["TODO", "FIXME", "XXX", "HACK"].iter().any(|word| comment.contains(word)) {
+                findings.push(format!("{}:{}: {}", file.path, index + 1, line.trim()));
+            }
         }
     }
     findings
