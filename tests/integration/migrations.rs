@@ -1,11 +1,9 @@
 //! Every migration applies to real SQLite; the embedded lists are the directories; the golden schemas are current.
 
-use std::path::Path;
-
 use gastown::sql::migrate::{self, Migration, migrate};
 use gastown::sql::{Sql, SqlError};
 
-use crate::support::TestSql;
+use crate::support::{self, TestSql};
 
 const OBJECTS: &[(&str, &[Migration])] =
     &[("account", migrate::ACCOUNT), ("town", migrate::TOWN), ("rig", migrate::RIG), ("container", migrate::CONTAINER)];
@@ -86,5 +84,5 @@ fn one_agent_cannot_have_two_live_assignments() {
 }
 
 fn directory(object: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(object)
+    support::root().join("migrations").join(object)
 }

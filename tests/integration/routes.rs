@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use gastown::routes::{ROUTES, Route};
 use gastown_core::access::Level;
+
+use crate::support;
 
 /// Routes that need no credential; each addition is a decision.
 const PUBLIC: [&str; 3] = ["health::show", "health::meta", "session::create"];
@@ -29,7 +30,7 @@ fn the_document_is_the_table() {
                 .unwrap();
         }
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/routes.md");
+    let path = support::root().join("docs/routes.md");
     expect_test::expect_file![path].assert_eq(&document);
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gastown::sql::migrate::{self, Migration};
 
-use crate::support::TestSql;
+use crate::support::{self, TestSql};
 
 /// A Durable Object binds at most this many parameters.
 const PARAMETERS_MAX: usize = 100;
@@ -109,12 +109,12 @@ fn no_file_with_statements_is_forgotten() {
 
 fn rust_files(folder: &Path) -> Vec<String> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
+    for entry in std::fs::read_dir(support::root().join(folder)).unwrap() {
         let path = folder.join(entry.unwrap().file_name());
         let name = path.to_str().unwrap();
         if name.ends_with(".rs") {
             files.push(name.to_owned());
-        } else if Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).is_dir() {
+        } else if support::root().join(&path).is_dir() {
             files.extend(rust_files(&path));
         }
     }
@@ -123,7 +123,7 @@ fn rust_files(folder: &Path) -> Vec<String> {
 
 /// The constants of a file or folder that hold a statement: `file NAME` and the text.
 fn statements(place: &str) -> Vec<(String, String)> {
-    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+    let place = support::root().join(place);
     let files: Vec<PathBuf> = if place.is_dir() {
         std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect()
     } else {

@@ -1,12 +1,18 @@
 //! rusqlite behind the Worker's `Sql` port, and databases with the real schema.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use gastown::sql::migrate::{Migration, migrate};
 use gastown::sql::row::object;
 use gastown::sql::{Sql, SqlError, Value};
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
 
 /// An in-memory database.
 pub(crate) struct TestSql {

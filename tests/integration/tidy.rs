@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support;
+
 /// A rule: its name, and what it finds wrong.
 type Rule = (&'static str, fn(&[File]) -> Vec<String>);
 
@@ -169,7 +171,7 @@ fn no_dead_links(files: &[File]) -> Vec<String> {
         for link in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = link.split('#').next().unwrap_or_default();
             let is_file = !path.is_empty() && !path.contains("://") && !path.contains(' ');
-            if is_file && !Path::new(env!("CARGO_MANIFEST_DIR")).join(home).join(path).exists() {
+            if is_file && !support::root().join(home).join(path).exists() {
                 findings.push(format!("{}: {link}", file.path));
             }
         }
@@ -323,10 +325,10 @@ fn written(files: &[File]) -> impl Iterator<Item = &File> {
 
 /// All text files that git knows or would add.
 fn files() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = support::root();
     let output = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
-        .current_dir(root)
+        .current_dir(&root)
         .output()
         .unwrap();
     assert!(output.status.success(), "git ls-files failed");

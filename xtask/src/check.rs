@@ -52,7 +52,7 @@ fn lints_wasm(compiler: Compiler) -> Result<()> {
 }
 
 fn repository_rules() -> Result<()> {
-    shell::quietly(shell::cargo()?.args(["test", "--quiet", "--package", "gastown", "--test", "integration", "tidy"]))
+    shell::quietly(shell::cargo()?.args(["test", "--quiet", "--package", "gastown-integration", "tidy"]))
 }
 
 fn npm_script(package: &str, script: &str) -> Result<()> {
