@@ -15,6 +15,7 @@ const CALL_MAX: Duration = Duration::from_secs(30);
 pub struct Api {
     base_url: String,
     token: Option<String>,
+    headers: Vec<(String, String)>,
     agent: ureq::Agent,
 }
 
@@ -34,12 +35,23 @@ impl Api {
     pub fn new(base_url: &str, token: Option<&str>) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(CALL_MAX));
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self { base_url, token: token.map(str::to_owned), agent: config.build().into() }
+        Self { base_url, token: token.map(str::to_owned), headers: Vec::new(), agent: config.build().into() }
     }
 
     /// The same deployment with another credential.
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same with one more header in every request.
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where it is.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// `GET`, the answer's `data`; any status but 2xx is an error.
@@ -64,6 +76,9 @@ impl Api {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base_url));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         let response = match body {
             Some(body) => {

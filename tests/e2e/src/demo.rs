@@ -97,9 +97,12 @@ impl Demo {
     /// Makes the remote below `directory`, the town and the rig. `model_url` is the address of the scripted model, if
     /// one is used: its recording tells when it was first asked.
     pub fn prepare(api: &Api, directory: &Path, model_url: Option<&str>) -> Result<Self> {
-        let repository = Repository::create(directory, "words")?;
         let town = api.post("/api/towns", &json!({"name": "Demo"})).context("could not make the town")?;
         let town_id = text(&town, "id")?.to_owned();
+        // Named after the town, so that a directory that is kept can hold the remotes of many.
+        let directory = directory.join(&town_id);
+        std::fs::create_dir_all(&directory).with_context(|| format!("could not make {}", directory.display()))?;
+        let repository = Repository::create(&directory, "words")?;
         let rig = json!({
             "name": "words",
             "git_url": repository.url(),

@@ -5,6 +5,7 @@
 //! `--test-threads` says otherwise, since two cores carry about four kilo processes; each has its own town, so their
 //! order does not matter.
 
+mod edge;
 mod main_job;
 mod refusals;
 mod restarts;
@@ -28,8 +29,18 @@ struct Test {
 }
 
 /// The last ones kill what the others need alive.
-const TESTS: [Test; 7] = [
+const TESTS: [Test; 10] = [
     Test { name: "bad_inputs_are_refused_as_documented", needs_kilo: false, run: refusals::are_as_documented },
+    Test {
+        name: "a_sign_in_link_works_once_and_its_session_from_our_pages",
+        needs_kilo: false,
+        run: edge::signs_in_once,
+    },
+    Test {
+        name: "a_repeated_request_is_answered_from_memory",
+        needs_kilo: false,
+        run: edge::repeats_are_answered_from_memory,
+    },
     Test { name: "a_task_typed_to_the_mayor_becomes_a_merged_commit", needs_kilo: true, run: main_job::is_done },
     Test {
         name: "work_that_the_review_sends_back_is_repaired_and_merged",
@@ -39,6 +50,7 @@ const TESTS: [Test; 7] = [
     Test { name: "two_polecats_work_side_by_side_and_a_third_task_waits", needs_kilo: true, run: together::is_so },
     Test { name: "a_done_of_an_old_epoch_changes_nothing", needs_kilo: true, run: stale::changes_nothing },
     Test { name: "a_killed_kilo_is_started_again_and_its_work_is_merged", needs_kilo: true, run: restarts::of_kilo },
+    Test { name: "a_killed_runtime_costs_an_attempt_but_no_work", needs_kilo: true, run: restarts::of_runtime },
     Test { name: "a_killed_workerd_loses_nothing", needs_kilo: true, run: restarts::of_workerd },
 ];
 

@@ -1,11 +1,15 @@
 //! The main job: a task typed to the mayor becomes a merged commit.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
+use gastown_core::time::Timestamp;
 use gastown_e2e::api::{items, text};
 use gastown_e2e::demo::{MESSAGE, Stage};
+use gastown_e2e::wait::{Look, until};
 use serde_json::Value;
 
-use crate::support::{TASK_MAX, World};
+use crate::support::{TASK_MAX, Town, World};
 
 pub(crate) fn is_done(world: &World) -> Result<()> {
     let town = world.town("main_job")?;
@@ -28,14 +32,35 @@ pub(crate) fn is_done(world: &World) -> Result<()> {
     let work = &assignments[0];
     ensure!(work["kind"] == "work" && work["phase"] == "ended" && work["outcome"] == "done", "{work}");
 
+    it_started_at_once(&bead, work)?;
+
     let agents = items(town.api.get(&town.path("/agents"))?)?;
     let status = |role: &str| agents.iter().find(|agent| agent["role"] == role).map(|agent| agent["status"].clone());
     ensure!(status("polecat") == Some("idle".into()), "the polecat is free again: {agents:?}");
     ensure!(status("refinery") == Some("idle".into()), "there is one refinery, and it is free: {agents:?}");
     ensure!(status("mayor").is_some(), "the mayor is listed: {agents:?}");
 
+    the_mayor_named_the_agent(&town)?;
     every_request_names_the_resolved_model(world, &assignments)?;
     the_feed_tells_the_story(&items(town.api.get(&town.path("/events?limit=500"))?)?, &timeline.bead_id)
+}
+
+/// Work starts with the sling, not with the next wake-up of an object, which may be 5 s away.
+fn it_started_at_once(bead: &Value, work: &Value) -> Result<()> {
+    let instant = |row: &Value, field: &str| -> Result<Timestamp> { text(row, field)?.parse().context("an instant") };
+    let waited = instant(work, "started_at")?.since(instant(bead, "created_at")?);
+    ensure!(waited < Duration::from_secs(2), "the order was given {waited:?} after the sling");
+    Ok(())
+}
+
+/// The mayor's answer is the conversation's, and says who works on it.
+fn the_mayor_named_the_agent(town: &Town) -> Result<()> {
+    until("the mayor's answer", TASK_MAX, || {
+        let messages = items(town.api.get(&town.path("/mayor/messages"))?)?;
+        let from_mayor = messages.iter().filter(|message| message["role"] == "mayor");
+        let said = from_mayor.map(|message| message["parts"].to_string()).collect::<String>();
+        Ok(if said.contains("to Toast in ") { Look::Found(()) } else { Look::NotYet(format!("{messages:?}")) })
+    })
 }
 
 /// container.md C70: no request to the model names another model than the one that was resolved.

@@ -59,6 +59,30 @@ pub(crate) fn of_workerd(world: &World) -> Result<()> {
     before.assert_within(&Kept::of(&town)?)
 }
 
+pub(crate) fn of_runtime(world: &World) -> Result<()> {
+    let town = world.town("killed_runtime")?;
+    let gate = Gate::new(&town)?;
+    let slung = town.sling(&[town.task("Add phoenix", &scripted_task(&gate, "phoenix"))])?;
+    let (bead_id, agent) = (text(&slung[0]["bead"], "bead_id")?, text(&slung[0]["agent"], "id")?);
+    gate.wait_for("phoenix")?;
+    let kilo = kilo_of(agent)?.context("no kilo of the agent")?;
+    let first = town.assignment(bead_id)?;
+    let all = Process::descendants(world.stack_pid()?)?;
+    let runtime = all.iter().find(|process| "gastown-container".starts_with(&process.name));
+    runtime.context("no runtime runs")?.kill()?;
+    gate.open()?;
+
+    let bead = town.until_closed(bead_id)?;
+    town.assert_merged(&bead)?;
+    ensure!(!kilo.is_alive(), "no agent outlives its runtime: {kilo:?}");
+    let assignments = town.assignments(bead_id)?;
+    let ended = assignments.iter().find(|assignment| assignment["assignment_id"] == first["assignment_id"]);
+    let outcome = ended.context("the first assignment is still told")?["outcome"].clone();
+    ensure!(outcome == "evicted" || outcome == "lost", "the first attempt ended {outcome}");
+    ensure!(assignments.len() > 1 && assignments[0]["outcome"] == "done", "another one did it: {assignments:?}");
+    Ok(())
+}
+
 fn workerds(world: &World) -> Result<Vec<Process>> {
     let all = Process::descendants(world.stack_pid()?)?;
     Ok(all.into_iter().filter(|process| process.name == "workerd").collect())
