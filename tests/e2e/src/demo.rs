@@ -172,17 +172,15 @@ impl Demo {
             timeline.reach(Stage::FirstModelCall, at);
         }
         let head = if timeline.branch.is_empty() { None } else { self.repository.head(&timeline.branch)? };
-        if let Some(head) = head.filter(|head| head != base) {
+        if head.is_some_and(|head| head != base) {
             timeline.reach(Stage::Pushed, now());
-            let target = self.repository.head(TARGET)?.context("the default branch is gone")?;
-            if !timeline.has(Stage::Merged) && self.repository.contains(&target, &head)? {
-                timeline.reach(Stage::Merged, now());
-            }
         }
-        if !timeline.has(Stage::Reviewed)
-            && let Some(at) = self.reviewed_at(bead_id)?
-        {
-            timeline.reach(Stage::Reviewed, at);
+        for (stage, event_type) in [(Stage::Reviewed, "review_completed"), (Stage::Merged, "merged")] {
+            if !timeline.has(stage)
+                && let Some(at) = self.happened_at(event_type)?.filter(|&at| timeline.began_before(at))
+            {
+                timeline.reach(stage, at);
+            }
         }
         Ok(())
     }
@@ -209,11 +207,10 @@ impl Demo {
         }
     }
 
-    fn reviewed_at(&self, bead_id: &str) -> Result<Option<Timestamp>> {
-        let events = items(self.api.get(&self.path("/events?type=review_completed"))?)?;
-        // The review is a bead of its own; the demo's town has one task at a time.
-        let about = events.iter().find(|event| event["bead_id"] == bead_id).or(events.first());
-        Ok(about.and_then(|event| instant(event, "created_at")))
+    /// The newest event of this type; the demo's town has one task at a time.
+    fn happened_at(&self, event_type: &str) -> Result<Option<Timestamp>> {
+        let events = items(self.api.get(&self.path(&format!("/events?type={event_type}&limit=1")))?)?;
+        Ok(events.first().and_then(|event| instant(event, "created_at")))
     }
 
     fn verify(&self, base: &str, timeline: &mut Timeline) -> Result<()> {
@@ -256,6 +253,11 @@ impl Timeline {
         if !self.has(stage) {
             self.moments.push((stage, at));
         }
+    }
+
+    /// Whether an instant belongs to this run, and not to an earlier one in the same town.
+    fn began_before(&self, at: Timestamp) -> bool {
+        self.moments.first().is_some_and(|(_, began)| *began <= at)
     }
 
     /// The first stage that was not reached; the last one if all were.

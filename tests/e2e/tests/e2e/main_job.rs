@@ -19,7 +19,7 @@ pub(crate) fn is_done(world: &World) -> Result<()> {
     ensure!(timeline.branch == format!("polecat/toast/{id8}"), "the branch is {}", timeline.branch);
     let expected = ["lib/reverses_a_string.sh", "test/reverses_a_string_test.sh"];
     ensure!(timeline.changed == expected, "the merge changes {:?}", timeline.changed);
-    let order = [Stage::Slung, Stage::AgentStarted, Stage::Pushed, Stage::Merged];
+    let order = [Stage::Slung, Stage::AgentStarted, Stage::Pushed, Stage::Reviewed, Stage::Merged, Stage::Closed];
     let times: Vec<_> = order.iter().map(|&stage| timeline.ms(stage)).collect();
     ensure!(times.is_sorted(), "the stages come in order:\n{timeline}");
 
