@@ -18,11 +18,16 @@ pub(crate) fn changes_nothing(world: &World) -> Result<()> {
     let before = Seen::of(&town, bead_id)?;
     let epoch = before.assignment["epoch"].as_u64().context("an epoch")?;
 
+    // The control: these tokens are good, it is the number in them that is not.
+    let path = town.path(&format!("/rigs/{}/agents/{}", town.demo.rig_id, text(&before.assignment, "agent_id")?));
+    let present = as_agent(world, &town, &before.assignment, &json!({}))?;
+    let prime = present.get(&format!("{path}/prime?peek=true"))?;
+    ensure!(prime["hooked_bead"]["bead_id"] == bead_id, "the live assignment sees its bead: {prime}");
+
     let done = json!({"branch": before.assignment["branch"], "summary": "From the past."});
     let other = json!({"assignmentId": "00000000-0000-4000-8000-000000000000"});
     for (what, change) in [("an old epoch", json!({"epoch": epoch.saturating_sub(1)})), ("another assignment", other)] {
         let agent = as_agent(world, &town, &before.assignment, &change)?;
-        let path = town.path(&format!("/rigs/{}/agents/{}", town.demo.rig_id, text(&before.assignment, "agent_id")?));
         for (method, call, body) in [
             ("POST", "done", Some(done.to_string())),
             ("POST", "checkpoint", Some(json!({"data": 1}).to_string())),
@@ -43,9 +48,7 @@ pub(crate) fn changes_nothing(world: &World) -> Result<()> {
     town.assert_merged(&bead)?;
 
     // The right epoch of an assignment that is over opens nothing either.
-    let agent = as_agent(world, &town, &before.assignment, &json!({}))?;
-    let path = town.path(&format!("/rigs/{}/agents/{}", town.demo.rig_id, text(&before.assignment, "agent_id")?));
-    let late = agent.call("POST", &format!("{path}/checkpoint"), Some(&json!({"data": 1}).to_string()))?;
+    let late = present.call("POST", &format!("{path}/checkpoint"), Some(&json!({"data": 1}).to_string()))?;
     ensure!(late.status == 409 && late.code() == Some("stale_assignment"), "a checkpoint after the end: {late}");
     let closed = town.bead(bead_id)?;
     ensure!(closed == bead, "the closed bead changed:\n{bead}\n{closed}");
