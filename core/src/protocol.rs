@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::EffectiveRig;
-use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId};
+use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, MailId, RigId};
 use crate::limits::{RESEND_FIRST, RESEND_MAX};
 use crate::models::{RigModels, TownModels};
 use crate::session::Kind;
@@ -54,6 +54,8 @@ pub enum TownToRig {
     },
     /// What holds for the whole town; replaces an unsent older one.
     TownState(TownState),
+    /// Mail from outside of the rig to one of its agents.
+    DeliverMail(Box<DeliverMail>),
     /// A question that needs no answer: any call re-arms the rig's alarm (domain.md 9.1, T23).
     Ping,
 }
@@ -127,6 +129,10 @@ pub enum RigToTown {
         /// Its key.
         dedup_key: String,
     },
+    /// An agent's trouble that triage shall settle before a person has to.
+    TriageAsked(Box<TriageAsked>),
+    /// Mail of an agent to somebody outside of the rig.
+    MailOut(Box<MailOut>),
     /// Rows for the town's feed and live stream.
     Feed {
         /// In order.
@@ -191,6 +197,105 @@ pub struct Escalation {
     pub choices: Vec<String>,
 }
 
+text_enum! {
+    /// What a triage request is about (domain.md 9.6).
+    pub enum TriageKind {
+        StuckAgent = "stuck_agent",
+        Escalation = "escalation",
+    }
+}
+
+/// An ambiguous case, with what it was about when it arose (domain.md 9.6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TriageAsked {
+    /// Identity; a repeat is the same request.
+    pub request_id: BeadId,
+    /// What it is about.
+    pub kind: TriageKind,
+    /// The agent concerned …
+    pub agent_id: Option<AgentId>,
+    /// … on this bead …
+    pub bead_id: Option<BeadId>,
+    /// … in this session; an action touches no other.
+    pub assignment_id: Option<AssignmentId>,
+    /// Actions that are offered.
+    pub options: Vec<String>,
+    /// What is known, for whoever decides.
+    pub context: Value,
+}
+
+text_enum! {
+    /// Who a mail is from.
+    pub enum MailParty {
+        Agent = "agent",
+        User = "user",
+        Mayor = "mayor",
+        System = "system",
+    }
+}
+
+/// Who a mail that leaves its rig is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MailTo {
+    /// The mayor.
+    Mayor,
+    /// A person.
+    User(String),
+    /// An agent of another rig.
+    Agent {
+        /// Its rig.
+        rig_id: RigId,
+        /// Who.
+        agent_id: AgentId,
+    },
+}
+
+/// Mail that leaves a rig (domain.md 11); the Town brings it to its receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailOut {
+    /// Identity; a repeat is the same mail.
+    pub mail_id: MailId,
+    /// The agent that writes.
+    pub from_agent: AgentId,
+    /// Its name, for people.
+    pub from_name: String,
+    /// To whom.
+    pub to: MailTo,
+    /// First mail of the thread.
+    pub thread_id: MailId,
+    /// The mail that it answers.
+    pub reply_to: Option<MailId>,
+    /// One line.
+    pub subject: String,
+    /// Text.
+    pub body: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// Mail that enters a rig (domain.md 11).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverMail {
+    /// Identity; a repeat is the same mail.
+    pub mail_id: MailId,
+    /// Kind of the sender.
+    pub from_kind: MailParty,
+    /// Who writes: an agent's id, a user's, `mayor`.
+    pub from_id: String,
+    /// To this agent of the rig.
+    pub to_agent: AgentId,
+    /// First mail of the thread.
+    pub thread_id: MailId,
+    /// The mail that it answers.
+    pub reply_to: Option<MailId>,
+    /// One line.
+    pub subject: String,
+    /// Text.
+    pub body: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
 /// One frame of the town channel (api.md 6.2), made in the commit that changed the row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
@@ -239,7 +344,7 @@ impl Subject for TownToRig {
             Self::Configure(_) => Some("configure"),
             Self::TownState(_) => Some("town_state"),
             Self::Ping => Some("ping"),
-            Self::GrantSlot { .. } => None,
+            Self::GrantSlot { .. } | Self::DeliverMail(_) => None,
         }
     }
 }
@@ -252,6 +357,8 @@ impl Subject for RigToTown {
             | Self::SlotReleased { .. }
             | Self::EscalationRaised(_)
             | Self::EscalationCleared { .. }
+            | Self::TriageAsked(_)
+            | Self::MailOut(_)
             | Self::Feed { .. } => None,
         }
     }

@@ -1,18 +1,8 @@
 //! Mail between agents, the mayor and people (domain.md 10.1): delivered once, oldest first.
 
 use crate::id::{AgentId, AssignmentId, BeadId, MailId};
-use crate::text_enum;
+pub use crate::protocol::MailParty;
 use crate::time::Timestamp;
-
-text_enum! {
-    /// Who a mail is from.
-    pub enum MailParty {
-        Agent = "agent",
-        User = "user",
-        Mayor = "mayor",
-        System = "system",
-    }
-}
 
 /// One mail (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -109,6 +109,8 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
             RigToTown::Activity(activity) => rig_is_active(plan, rig_id, activity),
             RigToTown::EscalationRaised(raised) => escalation_raised(plan, rig_id, *raised),
             RigToTown::EscalationCleared { dedup_key } => escalation_cleared(plan, &dedup_key, "system"),
+            RigToTown::TriageAsked(_) => (),
+            RigToTown::MailOut(mail) => mail_out(plan, rig_id, *mail),
             RigToTown::Feed { frames } => {
                 for frame in frames {
                     plan.write(Write::Frame(Some(rig_id), frame));
@@ -118,6 +120,27 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
     }
     plan.write(Write::Applied(rig_id, last));
     Receipt::Applied
+}
+
+/// T22: mail between agents of two rigs goes on; one to a rig that is gone has no receiver.
+fn mail_out(plan: &mut Plan, _: RigId, mail: protocol::MailOut) {
+    match mail.to {
+        protocol::MailTo::Agent { rig_id, agent_id } if plan.state().rigs.contains_key(&rig_id) => {
+            let delivered = protocol::DeliverMail {
+                mail_id: mail.mail_id,
+                from_kind: protocol::MailParty::Agent,
+                from_id: mail.from_agent.to_string(),
+                to_agent: agent_id,
+                thread_id: mail.thread_id,
+                reply_to: mail.reply_to,
+                subject: mail.subject,
+                body: mail.body,
+                created_at: mail.created_at,
+            };
+            plan.post(rig_id, protocol::TownToRig::DeliverMail(Box::new(delivered)));
+        }
+        protocol::MailTo::Agent { .. } | protocol::MailTo::Mayor | protocol::MailTo::User(_) => (),
+    }
 }
 
 /// T7: a granted slot that the rig does not know of any more is free.

@@ -331,6 +331,7 @@ impl Player {
                 TownToRig::TownState(state) => {
                     format!("{name} told: paused {}, draining {}", state.paused, state.draining)
                 }
+                TownToRig::DeliverMail(mail) => format!("{name} gets mail: {}", mail.subject),
                 TownToRig::Ping => format!("{name} pinged"),
             });
         }

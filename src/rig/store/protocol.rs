@@ -83,6 +83,8 @@ const fn kind(message: &RigToTown) -> &'static str {
         RigToTown::Activity(_) => "activity",
         RigToTown::EscalationRaised(_) => "escalation_raised",
         RigToTown::EscalationCleared { .. } => "escalation_cleared",
+        RigToTown::TriageAsked(_) => "triage_asked",
+        RigToTown::MailOut(_) => "mail_out",
         RigToTown::Feed { .. } => "feed",
     }
 }

@@ -126,6 +126,7 @@ const fn kind(message: &TownToRig) -> &'static str {
         TownToRig::Configure(_) => "configure",
         TownToRig::GrantSlot { .. } => "grant_slot",
         TownToRig::TownState(_) => "town_state",
+        TownToRig::DeliverMail(_) => "deliver_mail",
         TownToRig::Ping => "ping",
     }
 }

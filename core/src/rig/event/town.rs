@@ -5,7 +5,8 @@ use crate::id::AssignmentId;
 use crate::protocol::{self, Numbered, TownToRig};
 use crate::rig::assignment::{self, Assignment};
 use crate::rig::breaker;
-use crate::rig::plan::{Plan, Write};
+use crate::rig::mail::Mail;
+use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::state::Settings;
 
 pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> Receipt {
@@ -16,6 +17,7 @@ pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> 
             TownToRig::Configure(configure) => configured(plan, *configure),
             TownToRig::GrantSlot { assignment_id, probe } => slot_granted(plan, assignment_id, probe),
             TownToRig::TownState(town) => plan.update_rig(|rig| rig.town = town),
+            TownToRig::DeliverMail(mail) => mail_arrived(plan, *mail),
             TownToRig::Ping => (),
         }
     }
@@ -59,4 +61,35 @@ fn slot_granted(plan: &mut Plan, assignment_id: AssignmentId, is_probe: bool) {
     } else {
         plan.post(protocol::RigToTown::SlotReleased { assignment_id });
     }
+}
+
+/// Mail from outside. One that is known already is not written again; one to an agent that left is told to nobody.
+fn mail_arrived(plan: &mut Plan, mail: protocol::DeliverMail) {
+    if plan.state().mail.contains_key(&mail.mail_id) || !plan.state().agents.contains_key(&mail.to_agent) {
+        return;
+    }
+    let bead_id = plan.state().assignment_of_agent(mail.to_agent).map(|live| live.bead_id);
+    let event = plan.event("mail_sent");
+    plan.record(EventRow {
+        bead_id,
+        agent_id: Some(mail.to_agent),
+        actor: mail.from_id.clone(),
+        new: Some(mail.subject.clone()),
+        ..event
+    });
+    plan.write(Write::Mail(Mail {
+        mail_id: mail.mail_id,
+        from_kind: mail.from_kind,
+        from_id: mail.from_id,
+        to_agent: Some(mail.to_agent),
+        bead_id,
+        thread_id: mail.thread_id,
+        reply_to: mail.reply_to,
+        subject: mail.subject,
+        body: mail.body,
+        created_at: mail.created_at,
+        delivered_at: None,
+        delivered_to: None,
+        expires_at: None,
+    }));
 }

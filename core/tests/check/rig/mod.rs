@@ -467,6 +467,8 @@ impl Player {
                 RigToTown::Activity(_)
                 | RigToTown::EscalationRaised(_)
                 | RigToTown::EscalationCleared { .. }
+                | RigToTown::TriageAsked(_)
+                | RigToTown::MailOut(_)
                 | RigToTown::Feed { .. } => (),
             }
         }
@@ -561,6 +563,8 @@ impl Player {
                     self.told.push(format!("escalation {} {}: {}", raised.severity, raised.code, raised.title));
                 }
                 RigToTown::EscalationCleared { .. } => self.told.push("escalation cleared".into()),
+                RigToTown::TriageAsked(asked) => self.told.push(format!("triage asked: {}", asked.kind)),
+                RigToTown::MailOut(mail) => self.told.push(format!("mail out: {}", mail.subject)),
                 RigToTown::SlotAsked { .. }
                 | RigToTown::SlotReleased { .. }
                 | RigToTown::Activity(_)
