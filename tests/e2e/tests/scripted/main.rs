@@ -1,0 +1,55 @@
+//! The rules over HTTP: real workerd with its Durable Objects, a scripted runtime in place of agents, and town time that
+//! runs faster. What needs hours, refusals of the runtime, or callbacks out of order is shown here; that agents really
+//! work is shown by the end-to-end tests.
+//!
+//! One program with a `main` of its own, because its tests share one running stack and run side by side, each in its own
+//! town. A test that ends a life of the runtime, which all towns would notice, has a stack to itself.
+
+mod dispatch;
+mod reviews;
+mod runtime;
+mod world;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::world::World;
+
+/// Name and body of a test.
+type Test = (&'static str, fn(&World) -> Result<()>);
+
+/// They mostly wait: for town time to pass, and for the Worker.
+const THREADS: usize = 4;
+
+const TESTS: &[Test] = &[
+    ("failed_starts_are_spaced_and_then_fail_the_bead", dispatch::starts_are_spaced),
+    ("credentials_that_are_missing_charge_nobody", dispatch::credentials_are_missing),
+    ("the_cap_holds_and_the_most_urgent_goes_first", dispatch::cap_and_order),
+    ("a_silent_session_is_lost_and_its_branch_goes_on", dispatch::silent_session),
+    ("a_full_runtime_is_asked_again_uncharged", dispatch::full_runtime),
+    ("callbacks_of_an_ended_session_change_nothing", dispatch::stale_callbacks),
+    ("an_idle_session_is_asked_twice_and_then_ended", dispatch::idle_session),
+    ("gates_and_rework_come_before_the_merge", reviews::gates_and_rework),
+];
+
+const ALONE: &[Test] = &[
+    ("a_new_runtime_evicts_uncharged", dispatch::new_runtime),
+    ("a_drain_starts_nothing_and_costs_nothing", dispatch::drain),
+];
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let shared = Arc::new(World::new());
+    let together = TESTS.iter().map(|&(name, test)| {
+        let world = Arc::clone(&shared);
+        Trial::test(name, move || world.run(test).map_err(Failed::from))
+    });
+    let alone =
+        ALONE.iter().map(|&(name, test)| Trial::test(name, move || World::new().run(test).map_err(Failed::from)));
+    let conclusion = libtest_mimic::run(&arguments, together.chain(alone).collect());
+    drop(shared);
+    conclusion.exit();
+}
