@@ -23,6 +23,7 @@
 //! agents read. `wire` is what crosses a process boundary; nothing else in this crate may name it.
 
 pub mod access;
+pub mod breaker;
 pub mod config;
 pub mod id;
 pub mod json;

@@ -159,6 +159,12 @@ pub const DRAIN_LIMIT: Duration = minutes(7);
 pub const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// A rig with live work that has not reported for this long is asked.
 pub const RIG_SILENT: Duration = minutes(2);
+/// Rows that are older than they are kept are dropped this often, while the town or rig is awake anyway.
+pub const PRUNE_EVERY: Duration = hours(1);
+/// Messages, escalations and mail of a town that are over are kept this long.
+pub const TOWN_HISTORY_KEEP: Duration = days(30);
+/// Spend by day and the audit log are kept this long: a quarter and a little, for people who compare.
+pub const USAGE_KEEP: Duration = days(100);
 /// How often the Account looks at its towns.
 pub const ACCOUNT_WATCH: Duration = minutes(5);
 

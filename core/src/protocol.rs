@@ -1,14 +1,17 @@
 //! What the Town and its Rigs say to each other (domain.md 11): numbered messages, kept until acknowledged, applied once
 //! and in order. Both aggregates build on this module; neither names the other.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::breaker::BreakerState;
 use crate::config::EffectiveRig;
 use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, MailId, RigId};
 use crate::limits::{RESEND_FIRST, RESEND_MAX};
 use crate::models::{RigModels, TownModels};
-use crate::session::Kind;
+use crate::session::{Kind, Usage};
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -56,6 +59,13 @@ pub enum TownToRig {
     TownState(TownState),
     /// Mail from outside of the rig to one of its agents.
     DeliverMail(Box<DeliverMail>),
+    /// Work is told to finish because a budget is used up: the town's of the day, or a convoy's.
+    WrapUp {
+        /// Only work of this convoy.
+        convoy_id: Option<ConvoyId>,
+        /// Why, for people.
+        message: String,
+    },
     /// A question that needs no answer: any call re-arms the rig's alarm (domain.md 9.1, T23).
     Ping,
 }
@@ -88,12 +98,31 @@ pub struct TownState {
     pub paused: bool,
     /// Nothing new starts because the runtime is ending.
     pub draining: bool,
-    /// The town's breaker is open until then.
-    pub breaker_until: Option<Timestamp>,
+    /// Whatever is running is asked to end as well.
+    #[serde(default)]
+    pub stop_running: bool,
+    /// The town's breaker, unless it is closed.
+    pub breaker: Option<TownBreaker>,
     /// The town's budget of the day is used up.
     pub budget_reached: bool,
+    /// When the next day begins, while it is used up.
+    pub budget_until: Option<Timestamp>,
+    /// Convoys whose budget is used up.
+    #[serde(default)]
+    pub exhausted_convoys: Vec<ConvoyId>,
     /// The runtime's present life.
     pub instance_id: Option<InstanceId>,
+}
+
+/// A breaker of the town that is not closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TownBreaker {
+    /// Open, or half-open: then one session in the whole town may start.
+    pub state: BreakerState,
+    /// Open: when one session may probe.
+    pub until: Option<Timestamp>,
+    /// Why it opened, in words.
+    pub message: String,
 }
 
 /// Rig → Town.
@@ -120,8 +149,28 @@ pub enum RigToTown {
         /// Which.
         assignment_id: AssignmentId,
     },
+    /// A start failed; the town's breaker counts those that a repeat might mend.
+    StartFailed {
+        /// Which.
+        assignment_id: AssignmentId,
+        /// Why, as a machine word.
+        code: String,
+        /// Why, in words.
+        message: String,
+        /// Whether the same start may succeed later.
+        is_retryable: bool,
+        /// It was the one session that the town's half-open breaker let through.
+        is_probe: bool,
+    },
+    /// A session runs.
+    StartSucceeded {
+        /// Which.
+        assignment_id: AssignmentId,
+    },
     /// What is live in the rig; replaces an unsent older one.
     Activity(Activity),
+    /// What the rig has spent; replaces an unsent older one.
+    Usage(Spending),
     /// A person should see this.
     EscalationRaised(Box<Escalation>),
     /// The cause is gone.
@@ -138,6 +187,15 @@ pub enum RigToTown {
         /// In order.
         frames: Vec<Frame>,
     },
+}
+
+/// What a rig has spent, as totals that only grow: of the newest days, and of the convoys with live work.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spending {
+    /// By day in UTC, as `2026-11-20`.
+    pub days: BTreeMap<String, Usage>,
+    /// By convoy, over all its time.
+    pub convoys: BTreeMap<ConvoyId, Usage>,
 }
 
 /// What is live in a rig.
@@ -344,7 +402,7 @@ impl Subject for TownToRig {
             Self::Configure(_) => Some("configure"),
             Self::TownState(_) => Some("town_state"),
             Self::Ping => Some("ping"),
-            Self::GrantSlot { .. } | Self::DeliverMail(_) => None,
+            Self::GrantSlot { .. } | Self::DeliverMail(_) | Self::WrapUp { .. } => None,
         }
     }
 }
@@ -353,8 +411,11 @@ impl Subject for RigToTown {
     fn subject(&self) -> Option<&'static str> {
         match self {
             Self::Activity(_) => Some("activity"),
+            Self::Usage(_) => Some("usage"),
             Self::SlotAsked { .. }
             | Self::SlotReleased { .. }
+            | Self::StartFailed { .. }
+            | Self::StartSucceeded { .. }
             | Self::EscalationRaised(_)
             | Self::EscalationCleared { .. }
             | Self::TriageAsked(_)

@@ -296,8 +296,8 @@ pub struct Beat {
     pub instance_id: InstanceId,
 }
 
-/// Totals of an assignment; they only grow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Totals of an assignment, a bead, a convoy or a day; they only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Prompt tokens of all kinds.
     pub tokens_in: u64,
@@ -305,6 +305,39 @@ pub struct Usage {
     pub tokens_out: u64,
     /// Micro-dollars; zero while no price is known.
     pub cost_micros: u64,
+}
+
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            tokens_in: self.tokens_in.saturating_add(other.tokens_in),
+            tokens_out: self.tokens_out.saturating_add(other.tokens_out),
+            cost_micros: self.cost_micros.saturating_add(other.cost_micros),
+        }
+    }
+
+    /// What this has more than an earlier total of the same; a lower one is a late report and adds nothing.
+    #[must_use]
+    pub const fn beyond(self, earlier: Self) -> Self {
+        Self {
+            tokens_in: self.tokens_in.saturating_sub(earlier.tokens_in),
+            tokens_out: self.tokens_out.saturating_sub(earlier.tokens_out),
+            cost_micros: self.cost_micros.saturating_sub(earlier.cost_micros),
+        }
+    }
+
+    /// The larger of two totals, part by part: late and doubled reports lower nothing.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        self.plus(other.beyond(self))
+    }
+
+    /// Tokens of all kinds.
+    pub const fn tokens(self) -> u64 {
+        self.tokens_in.saturating_add(self.tokens_out)
+    }
 }
 
 /// How a session ended by itself.

@@ -30,6 +30,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// When the next day begins in UTC.
+    pub const fn next_day(self) -> Self {
+        Self((self.0.div_euclid(MS_PER_DAY) + 1) * MS_PER_DAY)
+    }
+
     /// The day of this instant in UTC, as `2026-11-20`.
     pub fn day(self) -> String {
         self.to_string().chars().take(10).collect()

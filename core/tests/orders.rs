@@ -138,6 +138,7 @@ fn a_rig(rig_id: RigId) -> Rig {
         town: TownState::default(),
         breaker: Breaker::default(),
         next_epoch: 1,
+        drain_epoch: 0,
     }
 }
 

@@ -362,7 +362,7 @@ CREATE TABLE rig (
   town_state text not null,
   breaker text not null,
   next_epoch integer not null
-) strict;
+, drain_epoch integer not null default 0) strict;
 
 CREATE TABLE rounds (
   review_id text not null,

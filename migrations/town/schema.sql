@@ -97,6 +97,13 @@ CREATE TABLE convoys (
 
 CREATE INDEX convoys_live on convoys (state, created_at) where state in ('staged', 'active', 'landing');
 
+CREATE TABLE day_budget (
+  only_row integer primary key check (only_row = 1),
+  day text not null,
+  warned integer not null check (warned in (0, 1)),
+  reached integer not null check (reached in (0, 1))
+) strict;
+
 CREATE TABLE "drain" (
   only_row integer primary key check (only_row = 1),
   state text not null check (state in ('none', 'draining')),
@@ -179,7 +186,7 @@ CREATE TABLE mayor (
   not_before integer,
   last_user_at integer,
   last_activity_at integer
-, instance_id text, error text) strict;
+, instance_id text, error text, wanted_at integer, tokens_in integer not null default 0, tokens_out integer not null default 0, cost_micros integer not null default 0) strict;
 
 CREATE TABLE mayor_inbox (
   message_id text primary key,
@@ -264,6 +271,14 @@ CREATE TABLE rigs (
 
 CREATE UNIQUE INDEX rigs_by_name on rigs (lower(name));
 
+CREATE TABLE runtime (
+  only_row integer primary key check (only_row = 1),
+  awake integer not null check (awake in (0, 1)),
+  quiet_since integer,
+  stopped_at integer,
+  pruned_at integer
+) strict;
+
 CREATE TABLE secrets (
   name text primary key,
   value text not null,
@@ -311,7 +326,7 @@ CREATE TABLE town (
   credential_gen integer not null,
   next_epoch integer not null,
   version integer not null default 1
-) strict;
+, pause text) strict;
 
 CREATE TABLE triage_requests (
   request_id text primary key,

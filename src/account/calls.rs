@@ -36,6 +36,13 @@ calls! {
         /// Which.
         town_id: TownId,
     } -> ();
+    /// A town says whether it has live work; one that has is looked after.
+    "/set_active" SetActive {
+        /// Which.
+        town_id: TownId,
+        /// Whether something there moves with time.
+        is_active: bool,
+    } -> ();
     /// The account's towns, newest first.
     "/list_towns" ListTowns {} -> Vec<TownId>;
     /// A sign-in token is used; refused when it was used before.

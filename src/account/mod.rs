@@ -1,26 +1,32 @@
 //! `Account`: the Durable Object of one user or organisation. It keeps the list of its towns and the sessions of its
-//! people, and nothing else: it has no rules, no alarm and no state in memory. Every handler is one turn without an await.
+//! people, and looks after towns that say they are active: those silent for long are pinged, which arms a lost alarm
+//! again (domain.md 9.1). With no active town it has no alarm. It has no rules and no state in memory.
 
 pub mod calls;
 pub mod store;
 
+use gastown_core::limits::ACCOUNT_WATCH;
+use gastown_core::wire::code::Code;
 use worker::wasm_bindgen;
 use worker::{DurableObject, Env, Request, Response, durable_object};
 
-use crate::ambient::wall_now;
-use crate::call::{Call, Incoming, respond};
-use crate::env::settings;
-use crate::error::{Fault, Result};
+use crate::ambient::{self, wall_now};
+use crate::call::{Call, Incoming, ask, respond};
+use crate::env::{Object, settings, stub};
+use crate::error::{Error, Fault, Result};
 use crate::sql::Sql;
 use crate::sql::migrate::{ACCOUNT, migrate};
 use crate::sql::workers::DurableSql;
+use crate::town::calls::Ping;
 use calls::{
-    AddTown, CheckSession, ListTowns, OpenSession, OpenedSession, RemoveTown, RevokeSessions, SessionCheck, SignOut,
+    AddTown, CheckSession, ListTowns, OpenSession, OpenedSession, RemoveTown, RevokeSessions, SessionCheck, SetActive,
+    SignOut,
 };
 
 /// The object.
 #[durable_object]
 pub struct Account {
+    object: worker::State,
     env: Env,
     sql: DurableSql,
     migrated: std::result::Result<(), Fault>,
@@ -30,7 +36,7 @@ impl DurableObject for Account {
     fn new(object: worker::State, env: Env) -> Self {
         let sql = DurableSql::new(&object);
         let migrated = migrate(&sql, ACCOUNT).map_err(Fault::from);
-        Self { env, sql, migrated }
+        Self { object, env, sql, migrated }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -42,8 +48,10 @@ impl DurableObject for Account {
         respond("account", &incoming.path, result)
     }
 
-    /// An account sets no alarm; one that was set by an older version has nothing to do.
     async fn alarm(&self) -> worker::Result<Response> {
+        if let Err(error) = self.watch().await {
+            crate::log::error("the towns could not be watched", &[("error", &format_args!("{error:?}"))]);
+        }
         Response::empty()
     }
 }
@@ -54,6 +62,7 @@ impl Account {
         match incoming.path.as_str() {
             AddTown::PATH => incoming.answer(|call| async move { self.add_town(call) }).await,
             RemoveTown::PATH => incoming.answer(|call| async move { self.remove_town(&call) }).await,
+            SetActive::PATH => incoming.answer(|call| async move { self.set_active(&call) }).await,
             ListTowns::PATH => incoming.answer(|_: ListTowns| async { Ok(store::towns(&self.sql)?) }).await,
             OpenSession::PATH => incoming.answer(|call| async move { self.open_session(call) }).await,
             CheckSession::PATH => incoming.answer(|call| async move { self.check_session(&call) }).await,
@@ -73,6 +82,35 @@ impl Account {
 
     fn remove_town(&self, call: &RemoveTown) -> Result<()> {
         Ok(store::remove_town(&self.sql, call.town_id)?)
+    }
+
+    fn set_active(&self, call: &SetActive) -> Result<()> {
+        let clock = settings(&self.env)?.clock;
+        store::set_active(&self.sql, call.town_id, call.is_active, clock.now())?;
+        self.arm()
+    }
+
+    /// Asks every active town that has been silent; one that is gone is taken off the list.
+    async fn watch(&self) -> Result<()> {
+        let now = settings(&self.env)?.clock.now();
+        for town_id in store::silent_towns(&self.sql, now - ACCOUNT_WATCH)? {
+            match ask(&stub(&self.env, Object::Town, &town_id.to_string())?, &Ping {}, &ambient::request_id()).await {
+                Ok(is_active) => store::set_active(&self.sql, town_id, is_active, now)?,
+                Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => {
+                    store::remove_town(&self.sql, town_id)?;
+                }
+                Err(error) => {
+                    crate::log::warn("a town did not answer its account", &[("error", &format_args!("{error:?}"))]);
+                }
+            }
+        }
+        self.arm()
+    }
+
+    fn arm(&self) -> Result<()> {
+        let clock = settings(&self.env)?.clock;
+        let at = store::has_active_towns(&self.sql)?.then(|| clock.now() + ACCOUNT_WATCH);
+        clock.set_alarm(&self.object, at).map_err(|e| Fault::new("arm the alarm", e).into())
     }
 
     fn open_session(&self, call: OpenSession) -> Result<OpenedSession> {

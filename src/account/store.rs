@@ -15,6 +15,9 @@ const PUT_TOWN: &str = "
     values (?, ?, ?, 'active', 0, ?, ?, ?)";
 const DELETE_TOWN: &str = "delete from towns where town_id = ?";
 const SELECT_TOWNS: &str = "select town_id from towns order by created_at desc, town_id desc";
+const SET_ACTIVE: &str = "update towns set active = ?1, seen_at = ?2, updated_at = ?2 where town_id = ?3";
+const SELECT_SILENT: &str = "select town_id from towns where active = 1 and seen_at <= ?";
+const SELECT_ACTIVE: &str = "select town_id from towns where active = 1 limit 1";
 const SELECT_SIGN_IN: &str = "select jti as key from sign_ins where jti = ?";
 const PUT_SIGN_IN: &str = "insert into sign_ins (jti, expires_at) values (?, ?)";
 const PRUNE_SIGN_INS: &str = "delete from sign_ins where expires_at < ?";
@@ -62,6 +65,21 @@ pub fn add_town(sql: &impl Sql, town_id: TownId, name: &str, by: &str, now: Time
 /// Takes it off the list.
 pub fn remove_town(sql: &impl Sql, town_id: TownId) -> Result<(), SqlError> {
     sql.run(DELETE_TOWN, &[text(town_id)])
+}
+
+/// What a town says of itself; one that is not on the list is not put there.
+pub fn set_active(sql: &impl Sql, town_id: TownId, is_active: bool, now: Timestamp) -> Result<(), SqlError> {
+    sql.run(SET_ACTIVE, &[is_active.into(), now.into(), text(town_id)])
+}
+
+/// Active towns that were last heard of then, or before.
+pub fn silent_towns(sql: &impl Sql, since: Timestamp) -> Result<Vec<TownId>, SqlError> {
+    Ok(sql.rows::<TownRow>(SELECT_SILENT, &[since.into()])?.into_iter().map(|row| row.town_id).collect())
+}
+
+/// Whether a town has live work.
+pub fn has_active_towns(sql: &impl Sql) -> Result<bool, SqlError> {
+    Ok(sql.first::<TownRow>(SELECT_ACTIVE, &[])?.is_some())
 }
 
 /// The towns, newest first.

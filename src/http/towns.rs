@@ -14,7 +14,7 @@ use crate::ambient::seed;
 use crate::env::Object;
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls as rig;
-use crate::town::calls::{Create, Delete, Rename, SetPaused, Show};
+use crate::town::calls::{Create, Delete, Pause, Rename, Resume, Show};
 use crate::town_container::calls::Forget;
 
 /// POST `/api/towns` and `/api/users/:userId/towns`
@@ -95,12 +95,14 @@ pub async fn delete(inbound: Inbound) -> Result<Reply> {
 
 /// POST `T/pause`
 pub async fn pause(inbound: Inbound) -> Result<Reply> {
-    set_paused(inbound, true).await
+    let view = inbound.ask_town(&Pause { pause: Default::default() }).await?;
+    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
 }
 
 /// POST `T/resume`
 pub async fn resume(inbound: Inbound) -> Result<Reply> {
-    set_paused(inbound, false).await
+    let view = inbound.ask_town(&Resume {}).await?;
+    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
 }
 
 /// `If-Match` as a version; the dashboard sends what it read from a resource's `version`.
@@ -159,11 +161,6 @@ async fn towns_of(inbound: &Inbound, account: &str) -> Result<Vec<Town>> {
         }
     }
     Ok(towns)
-}
-
-async fn set_paused(inbound: Inbound, paused: bool) -> Result<Reply> {
-    let view = inbound.ask_town(&SetPaused { paused }).await?;
-    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
 }
 
 fn check_membership(inbound: &Inbound, org: &str) -> Result<()> {

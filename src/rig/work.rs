@@ -159,6 +159,7 @@ impl Desk {
             town: TownState::default(),
             breaker: Breaker::default(),
             next_epoch: 1,
+            drain_epoch: 0,
         };
         Ok(store::create(&self.sql, &rig)?)
     }

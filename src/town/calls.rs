@@ -63,11 +63,20 @@ calls! {
     /// Ends the town: rigs, sessions, secrets, then its data. Every later call finds nothing.
     Delete {} => "/delete", Vec<RigId>;
 
-    /// Lets nothing new start, or lets it start again.
-    SetPaused {
-        /// Whether it is paused.
-        paused: bool,
-    } => "/set_paused", TownView;
+    /// Lets nothing new start.
+    Pause {
+        /// How.
+        pause: gastown_core::town::state::Pause,
+    } => "/pause", TownView;
+
+    /// Lets work start again.
+    Resume {} => "/resume", TownView;
+
+    /// A person says that what kept starts from succeeding is mended.
+    ResetBreaker {} => "/reset_breaker", TownView;
+
+    /// Any call arms a lost alarm again; true while the town has live work.
+    Ping {} => "/ping", bool;
 
     /// The settings, masked.
     ShowConfig {} => "/show_config", ConfigView;

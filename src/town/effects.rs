@@ -10,13 +10,14 @@ use gastown_core::session::{SessionFact, SessionKey, StartAnswer};
 use gastown_core::town::state::State;
 use gastown_core::town::{Effect, Event};
 use gastown_core::wire::control::{Reason, StopMode};
-use gastown_core::wire::order;
+use gastown_core::wire::order::{self, SessionOrder};
 
 use super::Inner;
+use crate::account::calls::SetActive;
 use crate::call::{Call, ask};
 use crate::env::{Object, stub};
 use crate::error::Result;
-use crate::town_container::calls::{PushToSession, QuerySession, SetNeeded, StartSession, StopSession};
+use crate::town_container::calls::{PushToSession, QuerySession, SetNeeded, SleepRuntime, StartSession, StopSession};
 use crate::{ambient, rig};
 
 /// Performs effects side by side; one that hangs does not hold up the others.
@@ -35,7 +36,10 @@ async fn perform_one(inner: &Rc<Inner>, effect: Effect) -> Result<()> {
     match effect {
         Effect::SendToRig(rig_id) => send_to_rig(inner, rig_id).await,
         Effect::SetRuntimeNeeded(needed) => container(inner, &SetNeeded { town_id, needed }).await,
-        Effect::StartMayor(_) => start_mayor(inner).await,
+        Effect::StartMayor(_) => start_mayor(inner, false).await,
+        Effect::SwapMayor(_) => start_mayor(inner, true).await,
+        Effect::StopRuntime => container(inner, &SleepRuntime { town_id }).await,
+        Effect::TellAccount(is_active) => tell_account(inner, is_active).await,
         Effect::QueryMayor(_) => {
             let Some(session) = inner.with_state(session_of)? else { return Ok(()) };
             let answer = container(inner, &QuerySession { town_id, session }).await?;
@@ -90,11 +94,21 @@ async fn push(
     Ok(())
 }
 
-async fn start_mayor(inner: &Rc<Inner>) -> Result<()> {
+/// The account looks after a town that says it is active.
+async fn tell_account(inner: &Rc<Inner>, is_active: bool) -> Result<()> {
+    let (town_id, account) = inner.with_state(|state| {
+        let town = &state.town;
+        (town.town_id, format!("{}:{}", town.account_kind, town.account_id))
+    })?;
+    ask(&stub(&inner.env, Object::Account, &account)?, &SetActive { town_id, is_active }, "").await
+}
+
+async fn start_mayor(inner: &Rc<Inner>, is_swap: bool) -> Result<()> {
     let nonce = Nonce::from_u32(u32::from_le_bytes(ambient::random()));
     let ordered = inner.with_state(|state| {
         let session = session_of(state)?;
-        Some((state.town.town_id, session, order::mayor(state, &[], nonce)?))
+        let order = order::mayor(state, &[], nonce)?;
+        Some((state.town.town_id, session, SessionOrder { is_swap, ..order }))
     })?;
     let Some((town_id, session, order)) = ordered else { return Ok(()) };
     let answer = match container(inner, &StartSession { town_id, order }).await {

@@ -40,7 +40,10 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         Show => |inner: &Rc<Inner>, _| inner.with_state(view::town_view),
         Rename => rename,
         Delete => delete,
-        SetPaused => set_paused,
+        Pause => |inner, call: calls::Pause| town_command(inner, Command::Pause(call.pause)),
+        Resume => |inner, _| town_command(inner, Command::Resume),
+        ResetBreaker => |inner, _| town_command(inner, Command::ResetBreaker),
+        Ping => ping,
         ShowConfig => |inner: &Rc<Inner>, _| inner.with_state(settings::config_of),
         PatchConfig => settings::patch_config,
         ListRigs => list_rigs,
@@ -93,6 +96,7 @@ fn create(inner: &Rc<Inner>, call: calls::Create) -> Result<TownView> {
             secrets_version: 1,
             credential_gen: 1,
             next_epoch: 1,
+            pause: None,
             version: 1,
         };
         let mut ids = IdSeed::new(ambient::seed());
@@ -121,9 +125,15 @@ fn delete(inner: &Rc<Inner>, _: calls::Delete) -> Result<Vec<RigId>> {
     Ok(rigs)
 }
 
-fn set_paused(inner: &Rc<Inner>, call: calls::SetPaused) -> Result<TownView> {
-    inner.handle(Command::SetPaused(call.paused))?;
+fn town_command(inner: &Rc<Inner>, command: Command) -> Result<TownView> {
+    inner.handle(command)?;
     inner.with_state(view::town_view)
+}
+
+/// Looks at everything, as the alarm would have.
+fn ping(inner: &Rc<Inner>, _: calls::Ping) -> Result<bool> {
+    inner.observe(Vec::new())?;
+    inner.with_state(|state| state.told_account.unwrap_or(false))
 }
 
 async fn add_rig(inner: &Rc<Inner>, call: calls::AddRig) -> Result<Kept<api::Rig>> {

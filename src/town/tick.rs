@@ -74,8 +74,7 @@ impl Inner {
             }
             let state = self.take()?;
             let planned = gastown_core::town::plan(state, self.context()?);
-            self.commit(planned)?;
-            Ok(store::activity::trim(&self.sql, self.now()?)?)
+            self.commit(planned)
         };
         if let Err(error) = planned() {
             crate::log::error("the town could not be planned", &[("error", &format!("{error:?}"))]);

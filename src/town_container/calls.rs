@@ -29,6 +29,18 @@ impl Call for SetNeeded {
     type Reply = ();
 }
 
+/// Nothing needs the runtime: it saves the mayor's conversation and sleeps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SleepRuntime {
+    /// The town.
+    pub town_id: TownId,
+}
+
+impl Call for SleepRuntime {
+    const PATH: &'static str = "/sleep_runtime";
+    type Reply = ();
+}
+
 /// Starts a session; the answer says whether the runtime took the order, not whether the session runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StartSession {

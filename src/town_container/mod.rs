@@ -85,6 +85,7 @@ impl Keeper {
         self.migrated.clone()?;
         match incoming.path.as_str() {
             c::SetNeeded::PATH => incoming.answer(|call| async move { orders::set_needed(self, &call) }).await,
+            c::SleepRuntime::PATH => incoming.answer(|call| orders::sleep(self, call)).await,
             c::StartSession::PATH => incoming.answer(|call| orders::start_session(self, call)).await,
             c::QuerySession::PATH => incoming.answer(|call| orders::query_session(self, call)).await,
             c::StopSession::PATH => incoming.answer(|call| orders::stop_session(self, call)).await,

@@ -5,15 +5,18 @@ use std::rc::Rc;
 
 use gastown_core::session::{JobAnswer, SessionAnswer, StartAnswer};
 use gastown_core::wire::control::{
-    CheckRepo, JobOrder, JobView, PushMessages, PushedMessages, RemoveOrder, SessionView, StopMode, StopOrder,
+    CheckRepo, DrainOrder, JobOrder, JobView, PushMessages, PushedMessages, RemoveOrder, SessionView, StopMode,
+    StopOrder,
 };
 use gastown_core::wire::order::{Delivery, SessionOrder};
 use serde_json::Value;
 use worker::Method;
 
 use super::calls::{
-    self, CancelJob, Forget, PushToSession, QuerySession, Reconfigure, RunJob, SetNeeded, StartSession, StopSession,
+    self, CancelJob, Forget, PushToSession, QuerySession, Reconfigure, RunJob, SetNeeded, SleepRuntime, StartSession,
+    StopSession,
 };
+use super::store::ContainerState;
 use super::{Keeper, watch};
 use crate::ambient::wall_now;
 use crate::container::{Answer, Refused};
@@ -21,6 +24,9 @@ use crate::env::settings;
 use crate::error::{Fault, Result};
 use crate::sql::clear;
 use crate::token::AgentSubject;
+
+/// A runtime that sleeps has nothing to save but the mayor's conversation (container.md 12.2).
+const SLEEP_DEADLINE_S: u32 = 30;
 
 /// The runtime is needed, or not: its health is watched accordingly, and it is attached ahead of the first order.
 pub(super) fn set_needed(keeper: &Rc<Keeper>, call: &SetNeeded) -> Result<()> {
@@ -34,6 +40,27 @@ pub(super) fn set_needed(keeper: &Rc<Keeper>, call: &SetNeeded) -> Result<()> {
                 crate::log::warn("the runtime was not attached", &[("error", &format_args!("{error:?}"))]);
             }
         });
+    }
+    Ok(())
+}
+
+/// Nothing needs the runtime: it ends what is idle for this town and forgets it. A container of the town's own ends with
+/// it; a runtime that serves others goes on.
+pub(super) async fn sleep(keeper: &Rc<Keeper>, call: SleepRuntime) -> Result<()> {
+    let was_attached = keeper.attached.replace(None).is_some();
+    keeper.tokens.borrow_mut().clear();
+    keeper.change(call.town_id, |row| {
+        row.is_needed = false;
+        row.state = ContainerState::Stopped;
+        row.error = None;
+    })?;
+    watch::arm(keeper)?;
+    if was_attached && let Ok(control) = keeper.control(call.town_id) {
+        let order = DrainOrder { reason: "idle".to_owned(), deadline_s: Some(SLEEP_DEADLINE_S) };
+        let answer: Answer<Value> = control.town(Method::Post, call.town_id, "/drain", Some(&order)).await;
+        if let Answer::Silent(why) = answer {
+            crate::log::warn("the runtime did not hear that it may sleep", &[("why", &why)]);
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{ConvoyMergeMode, MergeStrategy, ReviewMode, RigConfig, RigInstructions, TownBudget, TownConfig};
 use crate::limits;
+use crate::session::Usage;
 
 const MICROS_PER_DOLLAR: f64 = 1_000_000.0;
 
@@ -102,6 +103,30 @@ pub struct SpendLimit {
     pub micros: Option<u64>,
     /// Tokens of all kinds.
     pub tokens: Option<u64>,
+}
+
+impl SpendLimit {
+    /// Whether a spend has reached this share of the limit, in percent; without a limit it never has.
+    pub fn is_reached(&self, spent: Usage, percent: u32) -> bool {
+        let reaches = |spent: u64, limit: Option<u64>| {
+            limit.is_some_and(|limit| u128::from(spent) * 100 >= u128::from(limit) * u128::from(percent))
+        };
+        reaches(spent.cost_micros, self.micros) || reaches(spent.tokens(), self.tokens)
+    }
+
+    /// The same limit with another amount of money, where a bead or convoy carries its own.
+    #[must_use]
+    pub fn or_own(self, own_micros: Option<u64>) -> Self {
+        Self { micros: own_micros.or(self.micros), ..self }
+    }
+
+    /// How a spend stands against the limit, for people.
+    pub fn words(&self, spent: Usage) -> String {
+        let dollars = |micros: u64| format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000);
+        let money = self.micros.map(|limit| format!("{} of {}", dollars(spent.cost_micros), dollars(limit)));
+        let tokens = self.tokens.map(|limit| format!("{} of {limit} tokens", spent.tokens()));
+        money.into_iter().chain(tokens).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Everything that the rules of the town read.

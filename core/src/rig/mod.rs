@@ -7,7 +7,6 @@
 pub mod agent;
 pub mod assignment;
 pub mod bead;
-pub mod breaker;
 pub mod command;
 mod escalation;
 pub mod event;
@@ -19,6 +18,7 @@ mod rules;
 pub mod state;
 pub mod wait;
 
+pub use crate::breaker;
 pub use command::{Applied, Command, Reference, Refusal};
 pub use event::{Event, Receipt};
 pub use plan::{Context, Effect, Plan, Planned, Write};

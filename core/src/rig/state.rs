@@ -53,6 +53,8 @@ pub struct Rig {
     pub breaker: Breaker,
     /// The next assignment's epoch.
     pub next_epoch: u64,
+    /// Assignments below it began before the newest drain or change of the runtime.
+    pub drain_epoch: u64,
 }
 
 /// Settings under one version.

@@ -91,6 +91,11 @@ impl Wait {
         Self { until, ..self }
     }
 
+    /// The same, of something that holds for the whole town.
+    pub fn of_the_town(self) -> Self {
+        Self { scope: WaitScope::Town, ..self }
+    }
+
     /// The same, naming another bead.
     pub fn other(self, other_bead: BeadId) -> Self {
         Self { other_bead: Some(other_bead), ..self }

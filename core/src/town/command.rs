@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::mayor;
 use super::plan::{Effect, Plan, Write};
-use super::state::{MayorMessage, MayorPhase, MessageSource, MessageState, RigEntry, TownStatus};
-use super::{event, state};
+use super::state::{MayorMessage, MayorPhase, MessageSource, MessageState, Pause, RigEntry, TownStatus};
+use super::{event, rules, state};
 use crate::config::{RigConfig, TownConfig};
 use crate::id::{EscalationId, MessageId, RigId};
 use crate::limits::{FINISH_LIMIT, RIGS_PER_TOWN};
@@ -68,8 +68,12 @@ pub enum Command {
     EnsureMayor,
     /// End the mayor's session and have a new one, with the same conversation.
     RestartMayor,
-    /// Let nothing new start, or let it start again.
-    SetPaused(bool),
+    /// Let nothing new start.
+    Pause(Pause),
+    /// Let it start again.
+    Resume,
+    /// A person says that what kept starts from succeeding is mended: one session may probe.
+    ResetBreaker,
     /// A person has seen it.
     Acknowledge {
         /// Which.
@@ -169,8 +173,9 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
             Ok(Applied::Message(message_id))
         }
         Command::EnsureMayor => {
-            if plan.state().mayor.phase == MayorPhase::Absent && !plan.state().drain.is_draining {
-                mayor::start(plan);
+            let now = plan.now();
+            if plan.state().mayor.phase == MayorPhase::Absent && plan.state().mayor.wanted_at.is_none() {
+                plan.update_mayor(|mayor| mayor.wanted_at = Some(now));
             }
             Ok(Applied::Mayor)
         }
@@ -178,11 +183,26 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
             restart_mayor(plan);
             Ok(Applied::Mayor)
         }
-        Command::SetPaused(paused) => {
-            let status = if paused { TownStatus::Paused } else { TownStatus::Active };
-            if plan.state().town.status != status {
-                plan.update_town(|town| town.status = status);
+        Command::Pause(pause) => {
+            if plan.state().town.pause.as_ref() != Some(&pause) {
+                plan.update_town(|town| {
+                    town.status = TownStatus::Paused;
+                    town.pause = Some(pause);
+                });
             }
+            Ok(Applied::Town)
+        }
+        Command::Resume => {
+            if plan.state().town.status == TownStatus::Paused {
+                plan.update_town(|town| {
+                    town.status = TownStatus::Active;
+                    town.pause = None;
+                });
+            }
+            Ok(Applied::Town)
+        }
+        Command::ResetBreaker => {
+            rules::breaker::half_open(plan);
             Ok(Applied::Town)
         }
         Command::Acknowledge { escalation_id, actor } => acknowledge(plan, escalation_id, &actor),
@@ -197,6 +217,10 @@ fn set_config(plan: &mut Plan, config: TownConfig, secrets_changed: bool, change
     });
     let target = plan.state().town.town_id.to_string();
     plan.write(Write::Audit { actor, action: "town.config", target, changes: changed });
+    rules::breaker::half_open(plan);
+    if plan.state().mayor.phase != MayorPhase::Absent {
+        plan.update_mayor(|mayor| mayor.is_swap_wanted = true);
+    }
 }
 
 fn add_rig(plan: &mut Plan, new: NewRig) -> Result<Applied, Refusal> {
@@ -324,10 +348,12 @@ fn restart_mayor(plan: &mut Plan) {
     let mayor = plan.state().mayor.clone();
     match (mayor.phase, mayor.assignment_id) {
         (MayorPhase::Starting | MayorPhase::Running, Some(assignment_id)) => {
-            let lease = plan.now() + FINISH_LIMIT;
+            let now = plan.now();
+            let lease = now + FINISH_LIMIT;
             plan.update_mayor(|mayor| {
                 mayor.phase = MayorPhase::Finishing;
                 mayor.lease_until = Some(lease);
+                mayor.wanted_at = Some(now);
             });
             plan.effect(Effect::StopMayor { assignment_id, epoch: mayor.epoch });
         }

@@ -1,18 +1,15 @@
 //! Facts about the town: what rigs and the runtime said. A fact is never refused; a late or doubled one changes nothing.
 
-use std::time::Duration;
-
-use super::mayor;
 use super::plan::{Plan, Write};
-use super::state::{Drain, Escalation, EscalationState, MayorActivity, MayorError, MayorPhase, MessageState, Slot};
+use super::state::{
+    ALL_TIME, Drain, Escalation, EscalationState, MayorActivity, MayorError, MayorPhase, MessageState, Slot, Spender,
+};
+use super::{escalation, mayor, rules};
 use crate::id::{InstanceId, MessageId, RigId};
 use crate::limits::{ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY, backoff};
-use crate::protocol::{self, Activity, Numbered, RigToTown};
-use crate::session::{Over, SessionAnswer, SessionFact, SessionKey, StartAnswer};
+use crate::protocol::{self, Activity, Numbered, RigToTown, Severity, Spending};
+use crate::session::{Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use crate::time::Timestamp;
-
-/// A granted slot that its rig does not name is taken back when the rig's word is at least this much younger.
-const RECLAIM_AFTER: Duration = Duration::from_secs(120);
 
 /// A fact.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +32,17 @@ pub enum Event {
     MayorStartAnswered(SessionKey, StartAnswer),
     /// The runtime answered whether the session lives.
     MayorAnswered(SessionKey, SessionAnswer),
+    /// The runtime's keeper could not start it.
+    RuntimeStartFailed {
+        /// Machine word.
+        code: String,
+        /// One sentence.
+        message: String,
+    },
+    /// The runtime's keeper may not restart it any more; told once per window.
+    RuntimeExhausted(String),
+    /// The runtime answers again.
+    RuntimeRecovered,
 }
 
 /// What became of a fact.
@@ -57,12 +65,26 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
             if rows.first().is_none_or(|row| row.seq > seq) {
                 return Receipt::Duplicate;
             }
+            plan.set_heard(rig_id);
             plan.write(Write::Acknowledged(rig_id, seq));
             Receipt::Applied
         }
         Event::InstanceSeen(instance_id) => instance_seen(plan, instance_id),
         Event::InstanceEvicted(instance_id) => instance_evicted(plan, instance_id),
         Event::InstanceReady(instance_id, nonce) => instance_ready(plan, instance_id, &nonce),
+        Event::RuntimeStartFailed { code, message } => {
+            rules::breaker::start_failed(plan, None, &code, &message, false);
+            Receipt::Applied
+        }
+        Event::RuntimeExhausted(message) => {
+            let title = "The agent runtime cannot be kept alive";
+            escalation::raise(plan, escalation::RUNTIME, Severity::Critical, "runtime_exhausted", title, &message);
+            Receipt::Applied
+        }
+        Event::RuntimeRecovered => {
+            escalation_cleared(plan, escalation::RUNTIME, "system");
+            Receipt::Applied
+        }
         Event::RepoChecked(rig_id, access) => {
             plan.update_rig(rig_id, |rig| rig.access = access);
             Receipt::Applied
@@ -106,8 +128,15 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
                 plan.write(Write::Slot(slot));
             }
             RigToTown::SlotReleased { assignment_id } => plan.write(Write::RemoveSlot(assignment_id)),
+            RigToTown::StartFailed { code, message, is_retryable, is_probe, .. } => {
+                if is_retryable {
+                    rules::breaker::start_failed(plan, Some(rig_id), &code, &message, is_probe);
+                }
+            }
+            RigToTown::StartSucceeded { .. } => rules::breaker::start_succeeded(plan),
             RigToTown::Activity(activity) => rig_is_active(plan, rig_id, activity),
-            RigToTown::EscalationRaised(raised) => escalation_raised(plan, rig_id, *raised),
+            RigToTown::Usage(spending) => rig_has_spent(plan, rig_id, spending),
+            RigToTown::EscalationRaised(raised) => escalation_raised(plan, Some(rig_id), *raised),
             RigToTown::EscalationCleared { dedup_key } => escalation_cleared(plan, &dedup_key, "system"),
             RigToTown::TriageAsked(_) => (),
             RigToTown::MailOut(mail) => mail_out(plan, rig_id, *mail),
@@ -118,6 +147,7 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
             }
         }
     }
+    plan.set_heard(rig_id);
     plan.write(Write::Applied(rig_id, last));
     Receipt::Applied
 }
@@ -143,28 +173,26 @@ fn mail_out(plan: &mut Plan, _: RigId, mail: protocol::MailOut) {
     }
 }
 
-/// T7: a granted slot that the rig does not know of any more is free.
 fn rig_is_active(plan: &mut Plan, rig_id: RigId, activity: Activity) {
     let now = plan.now();
-    let leaked: Vec<_> = plan
-        .state()
-        .slots
-        .values()
-        .filter(|slot| slot.rig_id == rig_id && !activity.live.contains(&slot.assignment_id))
-        .filter(|slot| slot.granted_at.is_some_and(|granted| now.since(granted) >= RECLAIM_AFTER))
-        .map(|slot| slot.assignment_id)
-        .collect();
-    for assignment_id in leaked {
-        plan.write(Write::RemoveSlot(assignment_id));
-    }
     plan.update_rig(rig_id, |rig| {
         rig.activity = activity;
         rig.reported_at = Some(now);
     });
 }
 
+/// Totals only grow: what a rig repeats, or says late, changes nothing.
+fn rig_has_spent(plan: &mut Plan, rig_id: RigId, spending: Spending) {
+    for (day, spent) in spending.days {
+        plan.raise_usage(&day, Spender::Rig(rig_id), spent);
+    }
+    for (convoy_id, spent) in spending.convoys {
+        plan.raise_usage(ALL_TIME, Spender::Convoy(convoy_id, rig_id), spent);
+    }
+}
+
 /// One open row per key: a repeat raises its count and shows the newest words.
-fn escalation_raised(plan: &mut Plan, rig_id: RigId, raised: protocol::Escalation) {
+pub(super) fn escalation_raised(plan: &mut Plan, rig_id: Option<RigId>, raised: protocol::Escalation) {
     let now = plan.now();
     let open = plan.state().escalations.get(&raised.dedup_key).filter(|e| e.state == EscalationState::Open).cloned();
     let (escalation_id, count, created_at, version) = match &open {
@@ -179,13 +207,13 @@ fn escalation_raised(plan: &mut Plan, rig_id: RigId, raised: protocol::Escalatio
         code: raised.code,
         title: raised.title,
         message: raised.message,
-        rig_id: Some(rig_id),
+        rig_id,
         bead_id: raised.bead_id,
         agent_id: raised.agent_id,
         assignment_id: raised.assignment_id,
         convoy_id: raised.convoy_id,
         choices: raised.choices,
-        raised_by: "rig".to_owned(),
+        raised_by: if rig_id.is_some() { "rig" } else { "town" }.to_owned(),
         count,
         state: EscalationState::Open,
         created_at,
@@ -265,11 +293,24 @@ fn mayor_reported(plan: &mut Plan, fact: SessionFact) -> Receipt {
             }
             mayor::renew_lease(plan);
             plan.update_mayor(|mayor| mayor.instance_id = Some(beat.instance_id));
+            mayor_has_spent(plan, beat.usage);
             mayor_turned(plan, beat.idle_since);
         }
         SessionFact::Over(over) => mayor_over(plan, over),
     }
     Receipt::Applied
+}
+
+/// The session's totals, added to the day's: a late or doubled report adds nothing.
+fn mayor_has_spent(plan: &mut Plan, total: Usage) {
+    let more = total.beyond(plan.state().mayor.spent);
+    if more == Usage::default() {
+        return;
+    }
+    plan.update_mayor(|mayor| mayor.spent = mayor.spent.plus(more));
+    let day = plan.now().day();
+    let known = plan.state().usage.get(&(day.clone(), Spender::Mayor)).copied().unwrap_or_default();
+    plan.raise_usage(&day, Spender::Mayor, known.plus(more));
 }
 
 /// Idle makes the mayor waiting, unless a message reached it after it had turned idle (domain.md 9.5).
@@ -342,7 +383,7 @@ fn mayor_answered(plan: &mut Plan, answer: SessionAnswer) -> Receipt {
             mayor::renew_lease(plan);
             plan.update_mayor(|mayor| mayor.instance_id = Some(instance_id));
         }
-        SessionAnswer::Gone(_) => mayor::became_absent(plan, None, None),
+        SessionAnswer::Gone(message) => rules::mayor_lease::give_up(plan, &message),
     }
     Receipt::Applied
 }

@@ -3,10 +3,16 @@
 
 use super::plan::{Effect, Plan};
 use super::state::{MayorActivity, MayorError, MayorPhase, MessageState};
-use crate::id::MessageId;
-use crate::limits::{LEASE, backoff};
+use super::{escalation, event};
+use crate::id::{AssignmentId, MessageId};
+use crate::limits::{ATTEMPTS, LEASE, backoff};
 use crate::models::{Task, resolve};
+use crate::protocol::Severity;
+use crate::session::Usage;
 use crate::time::Timestamp;
+
+/// The code of a swap whose new session did not come up; whoever had a mayor wants it back.
+const SWAP_FAILED: &str = "swap_failed";
 
 /// Every change of the mayor's phase, and what causes it.
 pub const TRANSITIONS: &[(MayorPhase, &str, MayorPhase)] = &[
@@ -14,15 +20,30 @@ pub const TRANSITIONS: &[(MayorPhase, &str, MayorPhase)] = &[
     (MayorPhase::Starting, "ready, or a heartbeat that says running", MayorPhase::Running),
     (MayorPhase::Starting, "refused, failed, lost", MayorPhase::Absent),
     (MayorPhase::Running, "heartbeat, message, idle", MayorPhase::Running),
-    (MayorPhase::Running, "restart asked", MayorPhase::Finishing),
+    (MayorPhase::Running, "another model (T17): a new epoch takes over", MayorPhase::Starting),
+    (MayorPhase::Running, "restart asked, or the runtime is put to sleep (T9)", MayorPhase::Finishing),
     (MayorPhase::Running, "session over, lost", MayorPhase::Absent),
     (MayorPhase::Finishing, "session over, lease over", MayorPhase::Absent),
 ];
 
-/// Orders a session under a new epoch; the model is resolved here and nowhere else for the mayor (models.md 5.2).
+/// Orders a session under a new epoch.
 pub fn start(plan: &mut Plan) {
+    let assignment_id = begin(plan);
+    plan.effect(Effect::StartMayor(assignment_id));
+}
+
+/// Orders a session with the present model to take the place of the live one, with the same conversation. What the live
+/// one had not taken yet is pushed again; the runtime knows what it has.
+pub fn swap(plan: &mut Plan) {
+    let assignment_id = begin(plan);
+    requeue(plan);
+    plan.effect(Effect::SwapMayor(assignment_id));
+}
+
+/// A session under a new epoch; the model is resolved here and nowhere else for the mayor (models.md 5.2).
+fn begin(plan: &mut Plan) -> AssignmentId {
     let now = plan.now();
-    let assignment_id = plan.mint();
+    let assignment_id: AssignmentId = plan.mint();
     let epoch = plan.state().town.next_epoch;
     let resolution = resolve(&plan.state().town.config.models, plan.catalogue(), None, &Task::mayor());
     plan.update_town(|town| town.next_epoch += 1);
@@ -40,8 +61,10 @@ pub fn start(plan: &mut Plan) {
         mayor.lease_until = Some(now + LEASE);
         mayor.probe_until = None;
         mayor.not_before = None;
+        mayor.is_swap_wanted = false;
+        mayor.spent = Usage::default();
     });
-    plan.effect(Effect::StartMayor(assignment_id));
+    assignment_id
 }
 
 /// No session is live any more. Messages that it did not take wait for the next one.
@@ -57,7 +80,12 @@ pub fn became_absent(plan: &mut Plan, error: Option<MayorError>, not_before: Opt
         mayor.ordered_at = None;
         mayor.error = error;
         mayor.not_before = not_before;
+        mayor.is_swap_wanted = false;
     });
+    requeue(plan);
+}
+
+fn requeue(plan: &mut Plan) {
     let sent: Vec<MessageId> = plan
         .state()
         .inbox
@@ -77,6 +105,14 @@ pub fn start_failed(plan: &mut Plan, code: &str, message: &str) {
     plan.update_mayor(|mayor| mayor.start_failures = failures);
     let error = MayorError { code: code.to_owned(), message: message.to_owned(), at: now };
     became_absent(plan, Some(error), Some(now + backoff(failures)));
+    if code == SWAP_FAILED {
+        plan.update_mayor(|mayor| mayor.wanted_at = Some(now));
+    }
+    if failures == ATTEMPTS {
+        let title = "The mayor cannot be started";
+        let message = format!("{failures} starts in a row failed. The last one: {message} A new message tries again.");
+        escalation::raise(plan, escalation::MAYOR, Severity::High, "mayor_unavailable", title, &message);
+    }
 }
 
 /// The session takes messages.
@@ -89,8 +125,10 @@ pub fn became_running(plan: &mut Plan) {
         mayor.phase = MayorPhase::Running;
         mayor.since = now;
         mayor.start_failures = 0;
+        mayor.wanted_at = None;
         mayor.error = None;
     });
+    event::escalation_cleared(plan, escalation::MAYOR, "system");
 }
 
 /// News of the session.

@@ -4,6 +4,7 @@
 //! order, each on the result of the ones above it.
 
 pub mod command;
+mod escalation;
 pub mod event;
 pub mod invariant;
 pub mod mayor;
@@ -22,13 +23,21 @@ type Rule = fn(&mut Plan);
 /// Rules in the order they run (domain.md 9.1). Each rule sees the writes of the rules above it.
 pub const RULES: &[(&str, Rule)] = &[
     ("drain", rules::drain::run),                       // T2  a drain that nobody ends, ends
+    ("breaker", rules::breaker::run),                   // T4  failing starts stop in the whole town
+    ("budget", rules::budget::run),                     // T5  the spend is bounded
+    ("reclaim", rules::reclaim::run),                   // T7  no leaked slot
     ("grant", rules::grant::run),                       // T6  permission to start sessions
     ("mayor_lease", rules::mayor_lease::run),           // T16 a dead mayor is noticed
-    ("mayor_start", rules::mayor_start::run),           // T15 a message finds a mayor
+    ("mayor_start", rules::mayor_start::run),           // T15 whoever wants the mayor finds one
+    ("mayor_model", rules::mayor_model::run),           // T17 another model takes over the conversation
     ("mayor_deliver", rules::mayor_deliver::run),       // T18 each message once, in order
     ("container_needed", rules::container_needed::run), // T8  the runtime runs when it is useful
+    ("idle_stop", rules::idle_stop::run),               // T9  and sleeps when it is not
+    ("rig_watch", rules::rig_watch::run),               // T23 a rig whose alarm was lost is woken
     ("tell_rigs", rules::tell_rigs::run),               //     rigs know the settings and the town's state
     ("outbox", rules::outbox::run),                     // T1  messages are sent until acknowledged
+    ("account", rules::account::run),                   // T24 the account knows whether the town is live
+    ("prune", rules::prune::run),                       // T25 old rows are dropped
     ("wake", rules::wake::run),                         // T26 the next look
 ];
 

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Drain, Escalation, Mayor, MayorMessage, RigEntry, Slot, State, Town};
-use crate::id::{AssignmentId, IdSeed, MadeFrom, MessageId, RigId};
+use super::state::{DayBudget, Drain, Escalation, Mayor, MayorMessage, RigEntry, Runtime, Slot, Spender, State, Town};
+use crate::breaker::Breaker;
+use crate::id::{AssignmentId, ConvoyId, IdSeed, MadeFrom, MessageId, RigId};
+use crate::limits::BREAKER_TOWN_WINDOW;
 use crate::models::Catalogue;
 use crate::protocol::{Frame, OutboxRow, TownState, TownToRig};
+use crate::session::Usage;
 use crate::time::Timestamp;
 
 /// What a plan is made with besides the state.
@@ -41,6 +44,32 @@ pub enum Write {
     Escalation(Box<Escalation>),
     /// The runtime's row.
     Drain(Drain),
+    /// The breaker; one without failures forgets those that were counted.
+    Breaker(Box<Breaker>),
+    /// One more start failure inside the breaker's window; a container that could not be started has no rig.
+    StartFailure {
+        /// Of which rig.
+        rig_id: Option<RigId>,
+        /// When.
+        at: Timestamp,
+        /// Why, as a machine word.
+        code: String,
+    },
+    /// What was said about the budget of the day.
+    DayBudget(DayBudget),
+    /// Insert or replace a total.
+    Usage {
+        /// In UTC, or [`super::state::ALL_TIME`].
+        day: String,
+        /// Whose.
+        spender: Spender,
+        /// How much.
+        spent: Usage,
+    },
+    /// The runtime's sleep.
+    Runtime(Runtime),
+    /// Drop rows that are older than they are kept.
+    Prune(Timestamp),
     /// Insert or replace a message to a rig.
     Outbox(RigId, OutboxRow<TownToRig>),
     /// The rig has applied everything up to this number.
@@ -69,6 +98,8 @@ pub enum Effect {
     SetRuntimeNeeded(bool),
     /// Order the runtime to start the mayor's session.
     StartMayor(AssignmentId),
+    /// Order the runtime to replace the mayor's live session by this one, with the same conversation.
+    SwapMayor(AssignmentId),
     /// Ask the runtime whether the mayor's session lives.
     QueryMayor(AssignmentId),
     /// Order the runtime to end the mayor's session.
@@ -82,6 +113,10 @@ pub enum Effect {
     PushToMayor(Vec<MessageId>),
     /// Send everything unacknowledged to this rig.
     SendToRig(RigId),
+    /// Order the runtime to save the mayor's conversation and to sleep.
+    StopRuntime,
+    /// Tell the account whether the town has live work.
+    TellAccount(bool),
 }
 
 /// A plan in the making.
@@ -149,6 +184,11 @@ impl<'a> Plan<'a> {
     /// A new id.
     pub fn mint<T: MadeFrom>(&mut self) -> T {
         self.context.seed.mint()
+    }
+
+    /// Whether nothing was written or ordered so far.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.effects.is_empty()
     }
 
     /// From here on writes carry this rule's name.
@@ -223,6 +263,38 @@ impl<'a> Plan<'a> {
         self.state.configured.insert(rig_id, versions);
     }
 
+    /// Changes the breaker.
+    pub fn update_breaker<T>(&mut self, change: impl FnOnce(&mut Breaker) -> T) -> T {
+        let mut breaker = self.state.breaker.clone();
+        let result = change(&mut breaker);
+        self.write(Write::Breaker(Box::new(breaker)));
+        result
+    }
+
+    /// Raises a total; late and doubled reports lower nothing and write nothing.
+    pub fn raise_usage(&mut self, day: &str, spender: Spender, total: Usage) {
+        let known = self.state.usage.get(&(day.to_owned(), spender)).copied().unwrap_or_default();
+        let spent = known.at_least(total);
+        if spent != known {
+            self.write(Write::Usage { day: day.to_owned(), spender, spent });
+        }
+    }
+
+    /// Remembers that a rig was heard of.
+    pub fn set_heard(&mut self, rig_id: RigId) {
+        self.state.heard.insert(rig_id, self.context.now);
+    }
+
+    /// Remembers what the account was told.
+    pub fn set_told_account(&mut self, is_active: bool) {
+        self.state.told_account = Some(is_active);
+    }
+
+    /// Remembers which convoys were told to finish.
+    pub fn set_wrapped_up(&mut self, convoys: BTreeSet<ConvoyId>) {
+        self.state.wrapped_up = convoys;
+    }
+
     /// Remembers what the runtime's keeper was told.
     pub fn set_needed(&mut self, needed: bool) {
         self.state.needed = Some(needed);
@@ -273,6 +345,12 @@ impl Changed {
             Write::Slot(_)
             | Write::RemoveSlot(_)
             | Write::Drain(_)
+            | Write::Breaker(_)
+            | Write::StartFailure { .. }
+            | Write::DayBudget(_)
+            | Write::Usage { .. }
+            | Write::Runtime(_)
+            | Write::Prune(_)
             | Write::Outbox(..)
             | Write::Acknowledged(..)
             | Write::Applied(..)
@@ -293,6 +371,7 @@ pub fn apply(state: &mut State, write: &Write) {
             state.applied.remove(&rig_id);
             state.told.remove(&rig_id);
             state.configured.remove(&rig_id);
+            state.heard.remove(&rig_id);
         }
         Write::Slot(slot) => drop(state.slots.insert(slot.assignment_id, slot)),
         Write::RemoveSlot(assignment_id) => drop(state.slots.remove(&assignment_id)),
@@ -300,6 +379,11 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Message(message) => drop(state.inbox.insert(message.message_id, message)),
         Write::Escalation(escalation) => drop(state.escalations.insert(escalation.dedup_key.clone(), *escalation)),
         Write::Drain(drain) => state.drain = drain,
+        Write::Breaker(breaker) => state.breaker = *breaker,
+        Write::StartFailure { at, .. } => state.breaker.count(at, BREAKER_TOWN_WINDOW),
+        Write::DayBudget(day_budget) => state.day_budget = day_budget,
+        Write::Usage { day, spender, spent } => drop(state.usage.insert((day, spender), spent)),
+        Write::Runtime(runtime) => state.runtime = runtime,
         Write::Acknowledged(rig_id, seq) => {
             if let Some(outbox) = state.outboxes.get_mut(&rig_id) {
                 outbox.acknowledge(seq);
@@ -307,6 +391,6 @@ pub fn apply(state: &mut State, write: &Write) {
         }
         Write::Applied(rig_id, seq) => drop(state.applied.insert(rig_id, seq)),
         // The outbox is changed where the row is made; feed and audit are not part of the state.
-        Write::Outbox(..) | Write::Frame(..) | Write::Audit { .. } => (),
+        Write::Outbox(..) | Write::Frame(..) | Write::Audit { .. } | Write::Prune(_) => (),
     }
 }

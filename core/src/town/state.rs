@@ -1,15 +1,17 @@
 //! Everything the town's rules look at, as one value. Delivered messages, closed escalations and the activity feed stay
 //! in SQL only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::config::{RigConfig, TownConfig};
+use crate::breaker::{Breaker, BreakerState};
+use crate::config::{RigConfig, TownConfig, effective_town};
 use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, InstanceId, MessageId, RigId, TownId};
+use crate::limits::ATTEMPTS;
 use crate::models::{ModelId, ModelReason};
-use crate::protocol::{Activity, Outbox, Priority, Severity, TownState, TownToRig};
-use crate::session::Kind;
+use crate::protocol::{Activity, Outbox, Priority, Severity, TownBreaker, TownState, TownToRig};
+use crate::session::{Kind, Usage};
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -59,8 +61,19 @@ pub struct Town {
     pub credential_gen: u64,
     /// The next mayor session's epoch.
     pub next_epoch: u64,
+    /// Exactly while it is paused.
+    pub pause: Option<Pause>,
     /// Grows with every write.
     pub version: u64,
+}
+
+/// How a town is paused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pause {
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Running work was asked to end as well.
+    pub stop_running: bool,
 }
 
 /// One repository of the town (domain.md 2.3, `rigs`).
@@ -175,6 +188,12 @@ pub struct Mayor {
     pub small_model: Option<ModelId>,
     /// Why that model.
     pub reason: Option<ModelReason>,
+    /// Since when somebody wants a session, without a message.
+    pub wanted_at: Option<Timestamp>,
+    /// The settings name another model; the session is swapped.
+    pub is_swap_wanted: bool,
+    /// What the present session has spent so far.
+    pub spent: Usage,
     /// The runtime that accepted it.
     pub instance_id: Option<InstanceId>,
     /// Last start order.
@@ -323,6 +342,44 @@ pub struct Drain {
     pub started_at: Option<Timestamp>,
 }
 
+/// What was said about the budget of a day (domain.md 9.3).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DayBudget {
+    /// In UTC, as `2026-11-20`; empty before anything was said.
+    pub day: String,
+    /// People were told that it nears its end.
+    pub is_warned: bool,
+    /// It is used up.
+    pub is_reached: bool,
+}
+
+/// The runtime's sleep (domain.md 9.1, T8 and T9).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Runtime {
+    /// It was needed since it was last told to stop.
+    pub is_awake: bool,
+    /// Since when nothing needs it.
+    pub quiet_since: Option<Timestamp>,
+    /// When it was last told to stop.
+    pub stopped_at: Option<Timestamp>,
+    /// When old rows were last dropped.
+    pub pruned_at: Option<Timestamp>,
+}
+
+/// Whose spend a row of `usage` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spender {
+    /// A rig's on one day.
+    Rig(RigId),
+    /// The mayor's on one day.
+    Mayor,
+    /// A convoy's in one rig, over all its time.
+    Convoy(ConvoyId, RigId),
+}
+
+/// The word that stands for the day of what is counted over all time.
+pub const ALL_TIME: &str = "all";
+
 /// All rows the rules look at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -340,6 +397,14 @@ pub struct State {
     pub escalations: BTreeMap<String, Escalation>,
     /// The runtime.
     pub drain: Drain,
+    /// The town's breaker.
+    pub breaker: Breaker,
+    /// What was said about the budget of the day.
+    pub day_budget: DayBudget,
+    /// Spend of the newest day, and of convoys, by (day, who).
+    pub usage: BTreeMap<(String, Spender), Usage>,
+    /// The runtime's sleep.
+    pub runtime: Runtime,
     /// Messages to each rig.
     pub outboxes: BTreeMap<RigId, Outbox<TownToRig>>,
     /// Newest number applied from each rig.
@@ -350,6 +415,12 @@ pub struct State {
     pub configured: BTreeMap<RigId, (u64, u64)>,
     /// Whether the runtime's keeper was last told that it is needed; in memory only.
     pub needed: Option<bool>,
+    /// When each rig was last heard of; in memory only.
+    pub heard: BTreeMap<RigId, Timestamp>,
+    /// Whether the account was last told that the town is active; in memory only.
+    pub told_account: Option<bool>,
+    /// Convoys whose work was told to finish because their budget is used up; in memory only.
+    pub wrapped_up: BTreeSet<ConvoyId>,
 }
 
 impl State {
@@ -372,6 +443,9 @@ impl State {
                 model: None,
                 small_model: None,
                 reason: None,
+                wanted_at: None,
+                is_swap_wanted: false,
+                spent: Usage::default(),
                 instance_id: None,
                 ordered_at: None,
                 lease_until: None,
@@ -385,23 +459,69 @@ impl State {
             inbox: BTreeMap::new(),
             escalations: BTreeMap::new(),
             drain: Drain::default(),
+            breaker: Breaker::default(),
+            day_budget: DayBudget::default(),
+            usage: BTreeMap::new(),
+            runtime: Runtime::default(),
             outboxes: BTreeMap::new(),
             applied: BTreeMap::new(),
             told: BTreeMap::new(),
             configured: BTreeMap::new(),
             needed: None,
+            heard: BTreeMap::new(),
+            told_account: None,
+            wrapped_up: BTreeSet::new(),
         }
     }
 
-    /// What holds for the whole town.
-    pub fn town_state(&self) -> TownState {
+    /// What holds for the whole town at this moment.
+    pub fn town_state(&self, now: Timestamp) -> TownState {
+        let is_reached = self.day_budget.is_reached;
         TownState {
             paused: self.town.status == TownStatus::Paused,
+            stop_running: self.town.pause.as_ref().is_some_and(|pause| pause.stop_running),
             draining: self.drain.is_draining,
-            breaker_until: None,
-            budget_reached: false,
+            breaker: (self.breaker.state != BreakerState::Closed).then(|| TownBreaker {
+                state: self.breaker.state,
+                until: self.breaker.until,
+                message: self.breaker.message.clone().unwrap_or_default(),
+            }),
+            budget_reached: is_reached,
+            budget_until: is_reached.then(|| now.next_day()),
+            exhausted_convoys: self.exhausted_convoys(),
             instance_id: self.drain.instance_id,
         }
+    }
+
+    /// What the whole town has spent on a day in UTC.
+    pub fn spent_on(&self, day: &str) -> Usage {
+        self.usage.iter().filter(|((of, _), _)| of == day).map(|(_, spent)| *spent).fold(Usage::default(), Usage::plus)
+    }
+
+    /// What a convoy has spent in all its rigs.
+    pub fn spent_by_convoy(&self, convoy_id: ConvoyId) -> Usage {
+        let of_convoy = |spender: &Spender| matches!(spender, Spender::Convoy(of, _) if *of == convoy_id);
+        let rows = self.usage.iter().filter(|((_, spender), _)| of_convoy(spender)).map(|(_, spent)| *spent);
+        rows.fold(Usage::default(), Usage::plus)
+    }
+
+    /// Convoys whose spend has reached their limit.
+    pub fn exhausted_convoys(&self) -> Vec<ConvoyId> {
+        let limit = effective_town(&self.town.config).budget.convoy;
+        let spenders = self.usage.keys().filter_map(|(_, spender)| match spender {
+            Spender::Convoy(convoy_id, _) => Some(*convoy_id),
+            Spender::Rig(_) | Spender::Mayor => None,
+        });
+        let convoys: BTreeSet<ConvoyId> = spenders.collect();
+        convoys.into_iter().filter(|convoy_id| limit.is_reached(self.spent_by_convoy(*convoy_id), 100)).collect()
+    }
+
+    /// Messages that may go to the mayor now, oldest first: once the day's budget is used up only people's (domain.md
+    /// 9.3).
+    pub fn deliverable_messages(&self) -> Vec<&MayorMessage> {
+        let mut waiting = self.waiting_messages();
+        waiting.retain(|message| !self.day_budget.is_reached || message.source == MessageSource::User);
+        waiting
     }
 
     /// Messages that wait for the mayor, oldest first.
@@ -410,6 +530,17 @@ impl State {
             self.inbox.values().filter(|message| message.state != MessageState::Delivered).collect();
         waiting.sort_by_key(|message| (message.created_at, message.message_id));
         waiting
+    }
+
+    /// Whether a message that may go to the mayor calls for a session. After too many failed starts only a person's
+    /// newer message does (domain.md 13).
+    pub fn calls_the_mayor(&self) -> bool {
+        let is_given_up = self.mayor.start_failures >= ATTEMPTS;
+        let is_news = |message: &&MayorMessage| {
+            message.source == MessageSource::User
+                && self.mayor.error.as_ref().is_none_or(|error| message.created_at > error.at)
+        };
+        self.deliverable_messages().iter().any(|message| !is_given_up || is_news(message))
     }
 
     /// Rigs that are connected.
@@ -421,5 +552,7 @@ impl State {
     pub fn forget(&mut self) {
         self.inbox.retain(|_, message| message.state != MessageState::Delivered);
         self.escalations.retain(|_, escalation| escalation.state == EscalationState::Open);
+        let newest = self.usage.keys().map(|(day, _)| day).filter(|day| *day != ALL_TIME).max().cloned();
+        self.usage.retain(|(day, _), _| day == ALL_TIME || Some(day) == newest.as_ref());
     }
 }

@@ -55,6 +55,9 @@ pub struct SessionOrder {
     pub prompt: OrderedPrompt,
     /// Mayor: the last messages.
     pub history: Option<String>,
+    /// Mayor: take the place of the live session, with the same conversation.
+    #[serde(default)]
+    pub is_swap: bool,
 }
 
 /// What the runtime's keeper adds to an order.
@@ -105,7 +108,7 @@ impl SessionOrder {
             coauthor: delivery.coauthor,
             token: delivery.token,
             token_expires_at: delivery.token_expires_at,
-            swap: false,
+            swap: self.is_swap,
         }
     }
 }
@@ -143,6 +146,7 @@ pub fn session(state: &RigState, assignment_id: AssignmentId, nonce: Nonce) -> O
         }),
         prompt: OrderedPrompt { system: view.system(nonce), first: Some(view.first(nonce)) },
         history: None,
+        is_swap: false,
     })
 }
 
@@ -170,6 +174,7 @@ pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<Sess
         resume: None,
         prompt: OrderedPrompt { system: mayor_role(state, nonce), first: None },
         history: (!lines.is_empty()).then(|| message::history(lines, nonce)),
+        is_swap: false,
     })
 }
 

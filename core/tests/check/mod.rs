@@ -36,6 +36,7 @@ fn duration(text: &str) -> Duration {
     match &text[digits.len()..] {
         "s" => Duration::from_secs(n),
         "m" => Duration::from_secs(n * 60),
+        "h" => Duration::from_secs(n * 3600),
         unit => panic!("no such unit: {unit}"),
     }
 }

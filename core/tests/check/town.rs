@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gastown_core::id::{AgentId, AssignmentId, BeadId, IdSeed, InstanceId, MessageId, RigId, TownId};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, MessageId, RigId, TownId};
 use gastown_core::models::Catalogue;
-use gastown_core::protocol::{Activity, Numbered, RigToTown, TownToRig};
+use gastown_core::protocol::{Activity, Numbered, RigToTown, Spending, TownState, TownToRig};
 use gastown_core::session::{Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use gastown_core::time::Timestamp;
 use gastown_core::town::command::NewRig;
-use gastown_core::town::state::{AccountKind, MessageSource, Town, TownStatus};
+use gastown_core::town::state::{AccountKind, EscalationState, MessageSource, Pause, Town, TownStatus};
 use gastown_core::town::{self, Command, Context, Effect, Event, Planned, Receipt, State, invariant};
 
 use super::{START, duration, split};
@@ -49,6 +49,7 @@ impl Player {
             secrets_version: 1,
             credential_gen: 1,
             next_epoch: 1,
+            pause: None,
             version: 1,
         };
         Self {
@@ -73,8 +74,33 @@ impl Player {
             ["remove", name] => self.command(Command::RemoveRig(rig(name))),
             ["max-sessions", n] => self.configure(|config| config.max_sessions = Some(n.parse().unwrap())),
             ["cap", n] => self.configure(|config| config.max_polecats_per_rig = Some(n.parse().unwrap())),
-            ["pause"] => self.command(Command::SetPaused(true)),
-            ["resume"] => self.command(Command::SetPaused(false)),
+            ["pause"] => self.command(Command::Pause(Pause::default())),
+            ["pause", "stop"] => self.command(Command::Pause(Pause { reason: None, stop_running: true })),
+            ["resume"] => self.command(Command::Resume),
+            ["reset"] => self.command(Command::ResetBreaker),
+            ["budget", usd] => self.configure(|config| config.budget.town_daily_usd = usd.parse().ok()),
+            ["convoy-budget", usd] => self.configure(|config| config.budget.convoy_usd = usd.parse().ok()),
+            ["model", model] => self.configure(|config| config.models.default_model = Some(model.parse().unwrap())),
+            ["spends", name, usd] => self.spends(name, usd, None),
+            ["spends", name, usd, "convoy", usd_of_convoy] => self.spends(name, usd, Some(usd_of_convoy)),
+            ["mayor-spends", usd] => self.beat_with(None, usd),
+            ["start-fails", name, rest @ ..] => {
+                let n = rest.first().and_then(|n| n.parse().ok()).unwrap_or(1);
+                (0..n).for_each(|_| self.start_fails(name, rest.contains(&"probe"), !rest.contains(&"final")));
+            }
+            ["starts", name, slot] => {
+                self.rig_says(name, RigToTown::StartSucceeded { assignment_id: assignment(slot) });
+            }
+            ["runtime", "fails"] => self.observe(vec![Event::RuntimeStartFailed {
+                code: "container_failed".into(),
+                message: "the image cannot be pulled".into(),
+            }]),
+            ["runtime", "exhausted"] => self.observe(vec![Event::RuntimeExhausted("3 restarts in 30 minutes".into())]),
+            ["runtime", "recovers"] => self.observe(vec![Event::RuntimeRecovered]),
+            ["at", instant] => {
+                let until: Timestamp = format!("2026-01-{instant}:00.000Z").parse().unwrap();
+                self.pass(until.since(self.now));
+            }
             ["asks", name, slot, rest @ ..] => self.asks(name, slot, rest),
             ["releases", name, slot] => {
                 self.rig_says(name, RigToTown::SlotReleased { assignment_id: assignment(slot) });
@@ -90,7 +116,8 @@ impl Player {
             }
             ["rigs", "silent"] => self.rigs_answer = false,
             ["rigs", "answer"] => self.rigs_answer = true,
-            ["message", id, text] => self.message(id, text),
+            ["message", id, text] => self.message(id, text, MessageSource::User),
+            ["system", id, text] => self.message(id, text, MessageSource::System),
             ["ensure"] => self.command(Command::EnsureMayor),
             ["restart"] => self.command(Command::RestartMayor),
             ["accept"] => {
@@ -109,6 +136,13 @@ impl Player {
             }
             ["busy"] => self.beat(None),
             ["idle"] => self.beat(Some(self.now)),
+            ["idles", span] => {
+                let (since, end) = (self.now, self.now + duration(span));
+                while self.now < end && self.state.as_ref().unwrap().mayor.assignment_id.is_some() {
+                    self.beat(Some(since));
+                    self.pass(Duration::from_secs(30));
+                }
+            }
             ["over", "crashed"] => self.reported(SessionFact::Over(Over::Crashed("it crashed".into()))),
             ["over", "stopped"] => self.reported(SessionFact::Over(Over::Stopped("as asked".into()))),
             ["over", "quota"] => self.reported(SessionFact::Over(Over::Error {
@@ -174,11 +208,12 @@ impl Player {
     }
 
     fn asks(&mut self, name: &str, slot: &str, rest: &[&str]) {
-        let priority = rest.first().map_or("medium", |priority| *priority).parse().unwrap();
+        let priority =
+            rest.first().filter(|word| **word != "convoy").map_or("medium", |priority| *priority).parse().unwrap();
         let message = RigToTown::SlotAsked {
             assignment_id: assignment(slot),
             bead_id: BeadId::from_u128(1),
-            convoy_id: None,
+            convoy_id: rest.contains(&"convoy").then(|| ConvoyId::from_u128(7)),
             assignment_kind: Kind::Work,
             priority,
             age_at: self.now,
@@ -186,10 +221,29 @@ impl Player {
         self.rig_says(name, message);
     }
 
-    fn message(&mut self, id: &str, text: &str) {
+    fn spends(&mut self, name: &str, usd: &str, of_convoy: Option<&str>) {
+        let spent = |usd: &str| Usage { cost_micros: usd.parse::<u64>().unwrap() * 1_000_000, ..Usage::default() };
+        let mut spending = Spending::default();
+        spending.days.insert(self.now.day(), spent(usd));
+        spending.convoys.extend(of_convoy.map(|usd| (ConvoyId::from_u128(7), spent(usd))));
+        self.rig_says(name, RigToTown::Usage(spending));
+    }
+
+    fn start_fails(&mut self, name: &str, is_probe: bool, is_retryable: bool) {
+        let failed = RigToTown::StartFailed {
+            assignment_id: assignment("s99"),
+            code: "boot_timeout".into(),
+            message: "kilo did not come up".into(),
+            is_retryable,
+            is_probe,
+        };
+        self.rig_says(name, failed);
+    }
+
+    fn message(&mut self, id: &str, text: &str, source: MessageSource) {
         self.command(Command::PostMessage {
             message_id: message(id),
-            source: MessageSource::User,
+            source,
             source_id: Some("ann".into()),
             body: text.to_owned(),
             ui_context: None,
@@ -197,8 +251,13 @@ impl Player {
     }
 
     fn beat(&mut self, idle_since: Option<Timestamp>) {
+        self.beat_with(idle_since, "0");
+    }
+
+    fn beat_with(&mut self, idle_since: Option<Timestamp>, usd: &str) {
         let (progress_at, instance_id) = (Some(self.now), self.instance);
-        let beat = Beat { is_running: true, idle_since, tool: None, progress_at, usage: Usage::default(), instance_id };
+        let usage = Usage { cost_micros: usd.parse::<u64>().unwrap() * 1_000_000, ..Usage::default() };
+        let beat = Beat { is_running: true, idle_since, tool: None, progress_at, usage, instance_id };
         self.reported(SessionFact::Beat(beat));
     }
 
@@ -294,9 +353,27 @@ impl Player {
             let word = if planned.state.drain.is_draining { "draining" } else { "drained" };
             self.told.push(format!("town {word}"));
         }
+        if before.breaker.state != planned.state.breaker.state {
+            self.told.push(format!("breaker {}", planned.state.breaker.state));
+        }
+        for (key, open) in &planned.state.escalations {
+            let known = before.escalations.get(key);
+            match open.state {
+                _ if known.is_some_and(|known| known.version == open.version) => (),
+                EscalationState::Open => {
+                    self.told.push(format!("escalation {} {}: {}", open.severity, open.code, open.message));
+                }
+                EscalationState::Acknowledged | EscalationState::Resolved => {
+                    self.told.push(format!("escalation {} {}", open.code, open.state));
+                }
+            }
+        }
         for effect in &planned.effects {
             match effect {
                 Effect::SetRuntimeNeeded(needed) => self.told.push(format!("-> runtime needed: {needed}")),
+                Effect::SwapMayor(_) => self.told.push(format!("-> swap the mayor, epoch {}", new.epoch)),
+                Effect::StopRuntime => self.told.push("-> stop the runtime".into()),
+                Effect::TellAccount(active) => self.told.push(format!("-> account: active {active}")),
                 Effect::StartMayor(_) => self.told.push(format!("-> start the mayor, epoch {}", new.epoch)),
                 Effect::QueryMayor(_) => self.told.push("-> ask for the mayor".into()),
                 Effect::StopMayor { epoch, .. } => self.told.push(format!("-> stop the mayor, epoch {epoch}")),
@@ -327,9 +404,12 @@ impl Player {
                         configure.version, configure.config.max_concurrent_polecats
                     )
                 }
-                TownToRig::GrantSlot { assignment_id, .. } => format!("{name} granted {}", slot(assignment_id)),
-                TownToRig::TownState(state) => {
-                    format!("{name} told: paused {}, draining {}", state.paused, state.draining)
+                TownToRig::GrantSlot { assignment_id, probe } => {
+                    format!("{name} granted {}{}", slot(assignment_id), if probe { " as probe" } else { "" })
+                }
+                TownToRig::TownState(state) => format!("{name} told: {}", town_words(&state)),
+                TownToRig::WrapUp { convoy_id, message } => {
+                    format!("{name} wraps up{}: {message}", if convoy_id.is_some() { " the convoy" } else { "" })
                 }
                 TownToRig::DeliverMail(mail) => format!("{name} gets mail: {}", mail.subject),
                 TownToRig::Ping => format!("{name} pinged"),
@@ -342,6 +422,18 @@ impl Player {
         self.seed += 1;
         Context { now: self.now, seed: IdSeed::new(self.seed << 64), catalogue: self.catalogue }
     }
+}
+
+/// What holds for the town, without what does not.
+fn town_words(state: &TownState) -> String {
+    let mut words = Vec::new();
+    words.extend(state.paused.then(|| "paused".to_owned()));
+    words.extend(state.stop_running.then(|| "stop running work".to_owned()));
+    words.extend(state.draining.then(|| "draining".to_owned()));
+    words.extend(state.breaker.as_ref().map(|breaker| format!("breaker {}", breaker.state)));
+    words.extend(state.budget_reached.then(|| format!("budget reached until {}", state.budget_until.unwrap())));
+    words.extend((!state.exhausted_convoys.is_empty()).then(|| "convoy without budget".to_owned()));
+    if words.is_empty() { "all is well".to_owned() } else { words.join(", ") }
 }
 
 fn rig(name: &str) -> RigId {

@@ -80,7 +80,10 @@ const fn kind(message: &RigToTown) -> &'static str {
     match message {
         RigToTown::SlotAsked { .. } => "slot_asked",
         RigToTown::SlotReleased { .. } => "slot_released",
+        RigToTown::StartFailed { .. } => "start_failed",
+        RigToTown::StartSucceeded { .. } => "start_succeeded",
         RigToTown::Activity(_) => "activity",
+        RigToTown::Usage(_) => "usage",
         RigToTown::EscalationRaised(_) => "escalation_raised",
         RigToTown::EscalationCleared { .. } => "escalation_cleared",
         RigToTown::TriageAsked(_) => "triage_asked",

@@ -13,14 +13,14 @@ use crate::sql::{Sql, SqlError, json, text};
 
 const SELECT: &str = "
     select rig_id, town_id, tag, git_url, default_branch, target_branch, state, settings, wanted_version, town_state,
-           breaker, next_epoch
+           breaker, next_epoch, drain_epoch
     from rig";
 
 const PUT: &str = "
     insert or replace into rig
       (rig_id, town_id, tag, git_url, default_branch, target_branch, state, settings, wanted_version, town_state,
-       breaker, next_epoch)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+       breaker, next_epoch, drain_epoch)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 #[derive(Deserialize)]
 struct Row {
@@ -36,6 +36,7 @@ struct Row {
     town_state: Json<TownState>,
     breaker: Json<Breaker>,
     next_epoch: u64,
+    drain_epoch: u64,
 }
 
 /// Settings as the column keeps them.
@@ -69,6 +70,7 @@ pub(super) fn load(sql: &impl Sql) -> Result<Option<Rig>, SqlError> {
         town: row.town_state.0,
         breaker: row.breaker.0,
         next_epoch: row.next_epoch,
+        drain_epoch: row.drain_epoch,
     }))
 }
 
@@ -103,6 +105,7 @@ pub(super) fn put(sql: &impl Sql, rig: &Rig) -> Result<(), SqlError> {
             json(&rig.town),
             json(&rig.breaker),
             rig.next_epoch.into(),
+            rig.drain_epoch.into(),
         ],
     )
 }

@@ -2,6 +2,7 @@
 
 use gastown_core::id::{AgentId, AssignmentId, InstanceId};
 use gastown_core::models::{ModelId, ModelReason};
+use gastown_core::session::Usage;
 use gastown_core::town::state::{Drain, Mayor, MayorActivity, MayorError, MayorPhase};
 use serde::Deserialize;
 
@@ -21,6 +22,11 @@ struct MayorRow {
     model: Option<ModelId>,
     small_model: Option<ModelId>,
     reason: Option<Json<ModelReason>>,
+    wanted_at: Option<Ms>,
+    swap_wanted: bool,
+    tokens_in: u64,
+    tokens_out: u64,
+    cost_micros: u64,
     instance_id: Option<InstanceId>,
     ordered_at: Option<Ms>,
     lease_until: Option<Ms>,
@@ -51,10 +57,11 @@ pub(super) fn get(sql: &impl Sql) -> Result<Option<Mayor>, SqlError> {
 const UPSERT: &str = "
 insert into mayor (
   agent_id, identity, assignment_id, epoch, phase, activity, since, model, small_model, reason, instance_id,
-  ordered_at, lease_until, probe_until, start_failures, not_before, error, last_user_at, last_activity_at
+  ordered_at, lease_until, probe_until, start_failures, not_before, error, last_user_at, last_activity_at,
+  wanted_at, swap_wanted, tokens_in, tokens_out, cost_micros
 )
 values (
-  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 on conflict (agent_id) do update set
   identity = excluded.identity,
@@ -74,7 +81,12 @@ on conflict (agent_id) do update set
   not_before = excluded.not_before,
   error = excluded.error,
   last_user_at = excluded.last_user_at,
-  last_activity_at = excluded.last_activity_at";
+  last_activity_at = excluded.last_activity_at,
+  wanted_at = excluded.wanted_at,
+  swap_wanted = excluded.swap_wanted,
+  tokens_in = excluded.tokens_in,
+  tokens_out = excluded.tokens_out,
+  cost_micros = excluded.cost_micros";
 
 /// Writes the row.
 pub(super) fn put(sql: &impl Sql, mayor: &Mayor) -> Result<(), SqlError> {
@@ -100,6 +112,11 @@ pub(super) fn put(sql: &impl Sql, mayor: &Mayor) -> Result<(), SqlError> {
             mayor.error.as_ref().map(json),
             mayor.last_user_at,
             mayor.last_activity_at,
+            mayor.wanted_at,
+            mayor.is_swap_wanted,
+            mayor.spent.tokens_in,
+            mayor.spent.tokens_out,
+            mayor.spent.cost_micros,
         ],
     )
 }
@@ -140,6 +157,9 @@ impl From<MayorRow> for Mayor {
             model: row.model,
             small_model: row.small_model,
             reason: row.reason.map(|json| json.0),
+            wanted_at: row.wanted_at.map(|at| at.0),
+            is_swap_wanted: row.swap_wanted,
+            spent: Usage { tokens_in: row.tokens_in, tokens_out: row.tokens_out, cost_micros: row.cost_micros },
             instance_id: row.instance_id,
             ordered_at: row.ordered_at.map(|at| at.0),
             lease_until: row.lease_until.map(|at| at.0),

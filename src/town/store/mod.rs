@@ -3,11 +3,13 @@
 //! Nothing here decides, awaits or opens a transaction: the caller commits in one `atomically`.
 
 pub mod activity;
+pub mod admission;
 pub mod audit;
 pub mod escalations;
 mod mayor;
 pub mod messages;
 mod protocol;
+mod prune;
 mod rigs;
 pub mod secrets;
 mod settings;
@@ -36,6 +38,10 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.inbox = messages::waiting(sql)?.into_iter().map(|message| (message.message_id, message)).collect();
     state.escalations = escalations::open(sql)?.into_iter().map(|open| (open.dedup_key.clone(), open)).collect();
     state.drain = mayor::drain(sql)?;
+    state.breaker = admission::breaker(sql)?;
+    state.day_budget = admission::day_budget(sql)?;
+    state.usage = admission::usage(sql)?;
+    state.runtime = admission::runtime(sql)?;
     state.outboxes = protocol::outboxes(sql)?;
     state.applied = protocol::applied(sql)?;
     Ok(Some(state))
@@ -56,6 +62,12 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write, now: Timestamp) -> Resul
         Write::Message(message) => messages::put(sql, message)?,
         Write::Escalation(escalation) => escalations::put(sql, escalation)?,
         Write::Drain(drain) => mayor::put_drain(sql, drain)?,
+        Write::Breaker(breaker) => admission::put_breaker(sql, breaker)?,
+        Write::StartFailure { rig_id, at, code } => admission::add_failure(sql, *rig_id, *at, code)?,
+        Write::DayBudget(budget) => admission::put_day_budget(sql, budget)?,
+        Write::Usage { day, spender, spent } => admission::put_usage(sql, day, *spender, *spent)?,
+        Write::Runtime(runtime) => admission::put_runtime(sql, runtime)?,
+        Write::Prune(at) => prune::run(sql, *at)?,
         Write::Outbox(rig_id, row) => protocol::put_message(sql, *rig_id, row)?,
         Write::Acknowledged(rig_id, seq) => protocol::acknowledged(sql, *rig_id, *seq)?,
         Write::Applied(rig_id, seq) => protocol::put_applied(sql, *rig_id, *seq)?,

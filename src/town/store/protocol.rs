@@ -127,6 +127,7 @@ const fn kind(message: &TownToRig) -> &'static str {
         TownToRig::GrantSlot { .. } => "grant_slot",
         TownToRig::TownState(_) => "town_state",
         TownToRig::DeliverMail(_) => "deliver_mail",
+        TownToRig::WrapUp { .. } => "wrap_up",
         TownToRig::Ping => "ping",
     }
 }

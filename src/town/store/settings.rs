@@ -2,7 +2,7 @@
 
 use gastown_core::config::TownConfig;
 use gastown_core::id::TownId;
-use gastown_core::town::state::{AccountKind, Town, TownStatus};
+use gastown_core::town::state::{AccountKind, Pause, Town, TownStatus};
 use serde::Deserialize;
 
 use crate::params;
@@ -24,6 +24,7 @@ struct TownRow {
     secrets_version: u64,
     credential_gen: u64,
     next_epoch: u64,
+    pause: Option<Json<Pause>>,
     version: u64,
 }
 
@@ -38,10 +39,10 @@ pub(super) fn get(sql: &impl Sql) -> Result<Option<Town>, SqlError> {
 const UPSERT: &str = "
 insert into town (
   town_id, name, account_kind, account_id, created_by, created_at, updated_at, state, config, config_version,
-  secrets_version, credential_gen, next_epoch, version
+  secrets_version, credential_gen, next_epoch, pause, version
 )
 values (
-  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 on conflict (town_id) do update set
   name = excluded.name,
@@ -56,6 +57,7 @@ on conflict (town_id) do update set
   secrets_version = excluded.secrets_version,
   credential_gen = excluded.credential_gen,
   next_epoch = excluded.next_epoch,
+  pause = excluded.pause,
   version = excluded.version";
 
 /// Writes the row.
@@ -76,6 +78,7 @@ pub(super) fn put(sql: &impl Sql, town: &Town) -> Result<(), SqlError> {
             town.secrets_version,
             town.credential_gen,
             town.next_epoch,
+            town.pause.as_ref().map(json),
             town.version,
         ],
     )
@@ -97,6 +100,7 @@ impl From<TownRow> for Town {
             secrets_version: row.secrets_version,
             credential_gen: row.credential_gen,
             next_epoch: row.next_epoch,
+            pause: row.pause.map(|json| json.0),
             version: row.version,
         }
     }

@@ -497,6 +497,7 @@ fn a_rig(random: &mut Random) -> Rig {
         town: TownState::default(),
         breaker: Breaker::default(),
         next_epoch: 1,
+        drain_epoch: 0,
     }
 }
 

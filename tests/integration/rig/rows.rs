@@ -323,6 +323,7 @@ fn a_rig_store() -> TestSql {
         town: TownState::default(),
         breaker: Breaker::default(),
         next_epoch: 1,
+        drain_epoch: 0,
     };
     store::create(&sql, &rig).unwrap();
     sql

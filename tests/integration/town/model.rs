@@ -12,13 +12,15 @@ use gastown_core::id::{
     AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, IdSeed, InstanceId, MessageId, RigId, TownId,
 };
 use gastown_core::models::Catalogue;
-use gastown_core::protocol::{Activity, Escalation, Frame, Numbered, Outbox, Priority, RigToTown, Severity, TownToRig};
+use gastown_core::protocol::{
+    Activity, Escalation, Frame, Numbered, Outbox, Priority, RigToTown, Severity, Spending, TownToRig,
+};
 use gastown_core::session::{
     Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Step, Usage,
 };
 use gastown_core::time::Timestamp;
 use gastown_core::town::command::{NewRig, RigPatch};
-use gastown_core::town::state::{AccountKind, MayorPhase, MessageSource, State, Town, TownStatus};
+use gastown_core::town::state::{AccountKind, MayorPhase, MessageSource, Pause, State, Town, TownStatus};
 use gastown_core::town::{self, Command, Context, Event, Planned};
 use serde_json::json;
 
@@ -29,21 +31,27 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 300;
 
 /// Every kind of row that a town writes, as `Debug` prints it.
-const WRITES: [&str; 14] = [
+const WRITES: [&str; 20] = [
     "Acknowledged",
     "Applied",
     "Audit",
+    "Breaker",
+    "DayBudget",
     "Drain",
     "Escalation",
     "Frame",
     "Mayor",
     "Message",
     "Outbox",
+    "Prune",
     "RemoveRig",
     "RemoveSlot",
     "Rig",
+    "Runtime",
     "Slot",
+    "StartFailure",
     "Town",
+    "Usage",
 ];
 
 #[test]
@@ -108,7 +116,9 @@ impl World {
                 town::handle(self.state.take().unwrap(), context, command).map(|(planned, _)| planned)
             }
             _ => {
-                let events = vec![self.event()];
+                let burst = if self.random.one_in(40) { 25 } else { 0 };
+                let failed = Event::RuntimeStartFailed { code: "no_image".to_owned(), message: "None.".to_owned() };
+                let events = std::iter::repeat_n(failed, burst).chain([self.event()]).collect();
                 Ok(town::observe(self.state.take().unwrap(), context, events).0)
             }
         };
@@ -156,7 +166,12 @@ impl World {
             1 => Command::SetConfig {
                 config: Box::new(TownConfig {
                     max_sessions: Some(u32::try_from(random.below(4)).unwrap()),
-                    budget: TownBudget { bead_usd: random.maybe(2.5), ..TownBudget::default() },
+                    budget: TownBudget {
+                        bead_usd: random.maybe(2.5),
+                        town_daily_usd: random.maybe(20.0),
+                        convoy_usd: random.maybe(5.0),
+                        ..TownBudget::default()
+                    },
                     ..TownConfig::default()
                 }),
                 secrets_changed: random.one_in(2),
@@ -191,7 +206,11 @@ impl World {
             6 if random.one_in(3) => Command::RemoveRig(rig_id),
             7 => Command::EnsureMayor,
             8 => Command::RestartMayor,
-            9 => Command::SetPaused(random.one_in(3)),
+            9 if random.one_in(3) => Command::ResetBreaker,
+            9 if random.one_in(3) => {
+                Command::Pause(Pause { reason: random.maybe("a move".to_owned()), stop_running: random.one_in(2) })
+            }
+            9 => Command::Resume,
             10 => {
                 let open = self.state.as_ref().unwrap().escalations.values().map(|open| open.escalation_id);
                 let escalation_id = random.pick(open).unwrap_or(EscalationId::from_u128(1));
@@ -249,7 +268,24 @@ impl World {
         let random = &mut self.random;
         let assignment_id = random.pick(slots.clone()).unwrap_or(AssignmentId::from_u128(random.id()));
         let dedup_key = format!("bead:{}", random.below(4));
-        match random.below(8) {
+        match random.below(11) {
+            8 => RigToTown::StartFailed {
+                assignment_id,
+                code: "boot_timeout".to_owned(),
+                message: "It did not come up.".to_owned(),
+                is_retryable: random.one_in(2),
+                is_probe: random.one_in(2),
+            },
+            9 => RigToTown::StartSucceeded { assignment_id },
+            10 => {
+                let spent = |micros: u64| Usage { tokens_in: 3, tokens_out: 4, cost_micros: micros };
+                let micros = random.bits() % 30_000_000;
+                let mut spending = Spending::default();
+                spending.days.insert(self.now.day(), spent(micros));
+                spending.days.insert("2025-12-31".to_owned(), spent(micros));
+                spending.convoys.insert(ConvoyId::from_u128(7), spent(micros / 4));
+                RigToTown::Usage(spending)
+            }
             0 | 1 => RigToTown::SlotAsked {
                 assignment_id: AssignmentId::from_u128(random.id()),
                 bead_id: BeadId::from_u128(random.id()),
@@ -351,6 +387,7 @@ fn a_town(town_id: TownId, now: Timestamp) -> Town {
         secrets_version: 1,
         credential_gen: 1,
         next_epoch: 1,
+        pause: None,
         version: 1,
     }
 }
@@ -380,6 +417,9 @@ fn without_marks(mut state: State) -> State {
     state.told.clear();
     state.configured.clear();
     state.needed = None;
+    state.heard.clear();
+    state.told_account = None;
+    state.wrapped_up.clear();
     let next = next_numbers(&state);
     for (rig_id, outbox) in &mut state.outboxes {
         *outbox = Outbox::new(outbox.rows().to_vec(), next[rig_id]);

@@ -65,7 +65,7 @@ fn became_running(plan: &mut Plan, assignment: &Assignment) {
         });
         plan.update_bead(assignment.bead_id, |bead| bead.start_failures = 0);
         plan.update_agent(assignment.agent_id, |agent| agent.last_activity_at = Some(now));
-        rules::breaker::start_succeeded(plan);
+        rules::breaker::start_succeeded(plan, assignment);
     }
     renew_lease(plan, assignment.assignment_id);
 }
@@ -77,10 +77,10 @@ fn start_failed(plan: &mut Plan, assignment: &Assignment, code: &str, message: &
     let end = End::new(AssignmentOutcome::StartFailed, code, message).session_is_over();
     if is_retryable {
         assignment::end(plan, assignment.assignment_id, end.charged(Charge::StartFailure));
-        rules::breaker::start_failed(plan, code, message);
+        rules::breaker::start_failed(plan, assignment, code, message);
     } else {
         assignment::end(plan, assignment.assignment_id, end);
-        rules::breaker::needs_a_person(plan, code, message);
+        rules::breaker::start_impossible(plan, assignment, code, message);
     }
 }
 

@@ -1,12 +1,13 @@
 //! What the Town says (domain.md 11).
 
 use super::Receipt;
-use crate::id::AssignmentId;
+use crate::id::{AssignmentId, ConvoyId};
+use crate::limits::FINISH_LIMIT;
 use crate::protocol::{self, Numbered, TownToRig};
-use crate::rig::assignment::{self, Assignment};
-use crate::rig::breaker;
+use crate::rig::assignment::{self, Assignment, Pending, Phase};
 use crate::rig::mail::Mail;
 use crate::rig::plan::{EventRow, Plan, Write};
+use crate::rig::rules;
 use crate::rig::state::Settings;
 
 pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> Receipt {
@@ -16,8 +17,9 @@ pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> 
         match message {
             TownToRig::Configure(configure) => configured(plan, *configure),
             TownToRig::GrantSlot { assignment_id, probe } => slot_granted(plan, assignment_id, probe),
-            TownToRig::TownState(town) => plan.update_rig(|rig| rig.town = town),
             TownToRig::DeliverMail(mail) => mail_arrived(plan, *mail),
+            TownToRig::TownState(town) => town_state(plan, town),
+            TownToRig::WrapUp { convoy_id, message } => wrap_up(plan, convoy_id, &message),
             TownToRig::Ping => (),
         }
     }
@@ -43,11 +45,96 @@ fn configured(plan: &mut Plan, configure: protocol::Configure) {
             town_models: configure.town_models,
             rig_models: configure.rig_models,
         });
-        if rig.breaker.state == breaker::BreakerState::Open {
-            rig.breaker.state = breaker::BreakerState::HalfOpen;
-            rig.breaker.until = None;
+    });
+    rules::breaker::half_open(plan);
+}
+
+/// What holds for the whole town. A repeat changes nothing.
+fn town_state(plan: &mut Plan, town: protocol::TownState) {
+    let before = plan.state().rig.town.clone();
+    if before == town {
+        return;
+    }
+    let is_replaced = before.instance_id.is_some() && before.instance_id != town.instance_id;
+    let drain_begins = town.draining && !before.draining;
+    let breaker_opens = town.breaker.is_some() && before.breaker.is_none();
+    let (drain_ends, stop_running) = (before.draining && !town.draining, town.stop_running && !before.stop_running);
+    plan.update_rig(|rig| {
+        rig.town = town;
+        if is_replaced || drain_begins {
+            rig.drain_epoch = rig.next_epoch;
         }
     });
+    if drain_ends {
+        begin_anew(plan);
+    }
+    if breaker_opens {
+        ask_again(plan);
+    }
+    if stop_running {
+        stop_everything(plan, Pending::Stopped, "paused", "the town was paused and asked to stop running work");
+    }
+}
+
+/// Leases, the start limit and silence stood still during the drain; an order that was refused is due at once.
+fn begin_anew(plan: &mut Plan) {
+    let now = plan.now();
+    for live in live_sessions(plan) {
+        plan.update_assignment(live.assignment_id, |assignment| {
+            assignment.probe_until = None;
+            match assignment.phase {
+                Phase::Starting => {
+                    assignment.started_at = Some(now);
+                    assignment.order_due = assignment.order_due.map(|due| due.min(now));
+                    assignment.lease_until = Some(now + assignment.lease());
+                }
+                Phase::Running => {
+                    assignment.last_progress_at = Some(now);
+                    assignment.lease_until = Some(now + assignment.lease());
+                }
+                Phase::Finishing => assignment.lease_until = Some(now + FINISH_LIMIT),
+                Phase::Queued | Phase::Ended => (),
+            }
+        });
+    }
+}
+
+/// A permission from before the town's breaker opened does not hold any more: it is asked for again, so that the one
+/// session that may probe is the Town's choice.
+fn ask_again(plan: &mut Plan) {
+    let granted: Vec<AssignmentId> = plan
+        .state()
+        .live_assignments()
+        .filter(|assignment| assignment.phase == Phase::Queued && assignment.slot == assignment::Slot::Granted)
+        .map(|assignment| assignment.assignment_id)
+        .collect();
+    for assignment_id in granted {
+        plan.update_assignment(assignment_id, |assignment| {
+            assignment.slot = assignment::Slot::None;
+            assignment.is_probe = false;
+        });
+    }
+}
+
+/// Every session that works is told to end.
+fn stop_everything(plan: &mut Plan, pending: Pending, code: &str, message: &str) {
+    for live in live_sessions(plan) {
+        assignment::stop(plan, live.assignment_id, pending, code, message);
+    }
+}
+
+/// A budget is used up: sessions, of one convoy or of all, are told to finish.
+fn wrap_up(plan: &mut Plan, convoy_id: Option<ConvoyId>, message: &str) {
+    for live in live_sessions(plan) {
+        let of = plan.state().beads.get(&live.bead_id).and_then(|bead| bead.convoy_id);
+        if convoy_id.is_none() || of == convoy_id {
+            assignment::stop(plan, live.assignment_id, Pending::Budget, "budget_reached", message);
+        }
+    }
+}
+
+fn live_sessions(plan: &Plan) -> Vec<Assignment> {
+    plan.state().live_assignments().filter(|assignment| assignment.has_session()).cloned().collect()
 }
 
 /// A slot for an assignment that ended meanwhile goes back at once; one that was granted before is one grant.

@@ -9,9 +9,12 @@ use crate::rig::plan::Plan;
 
 pub(crate) fn run(plan: &mut Plan) {
     let now = plan.now();
+    // Leases and questions stand still while the town drains; they begin anew after it.
+    let is_draining = plan.state().rig.town.draining;
     let overdue: Vec<Assignment> = plan
         .state()
         .live_assignments()
+        .filter(|_| !is_draining)
         .filter(|assignment| match assignment.phase {
             Phase::Finishing => assignment.lease_until.is_some_and(|until| until <= now),
             Phase::Starting | Phase::Running => assignment.probe_until.is_some_and(|until| until <= now),
@@ -30,7 +33,8 @@ pub(crate) fn give_up(plan: &mut Plan, assignment: &Assignment, message: &str) {
     if assignment.phase == Phase::Finishing {
         return end_with_pending(plan, assignment);
     }
-    let end = if is_of_an_older_instance(plan, assignment) {
+    let outlived_a_drain = assignment.epoch < plan.state().rig.drain_epoch;
+    let end = if outlived_a_drain || is_of_an_older_instance(plan, assignment) {
         End::new(AssignmentOutcome::Evicted, "runtime_replaced", "the runtime was replaced while the session ran")
     } else {
         End::new(AssignmentOutcome::Lost, "lost", message).charged(Charge::LostLease)

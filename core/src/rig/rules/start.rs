@@ -1,10 +1,10 @@
 //! R27: permitted sessions are ordered. The model is chosen here, once, and stored with its reason; ordering the same
 //! assignment again sends the stored bytes.
 
+use crate::breaker::BreakerState;
 use crate::limits::{LEASE, START_REORDER};
 use crate::rig::assignment::{Assignment, Phase, Slot, resolution};
 use crate::rig::bead::{BeadStatus, BeadType};
-use crate::rig::breaker::BreakerState;
 use crate::rig::plan::{Effect, EventRow, Plan};
 use crate::rig::wait::{Wait, WaitCode};
 
@@ -39,12 +39,12 @@ fn obstacle(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
     if rig.town.draining {
         return wait(WaitCode::Draining, "The runtime is being replaced.");
     }
-    if rig.town.budget_reached {
-        return wait(WaitCode::BudgetReached, "The town's budget of the day is used up.");
+    if let Some(wait) = budget_wait(plan, assignment) {
+        return Some(wait);
     }
-    if let Some(until) = rig.town.breaker_until {
-        let wait = Wait::new(assignment.bead_id, WaitCode::BreakerOpen, "Too many starts failed in the town.", now);
-        return Some(wait.until(Some(until)));
+    if let Some(breaker) = rig.town.breaker.as_ref().filter(|_| !assignment.is_probe) {
+        let wait = Wait::new(assignment.bead_id, WaitCode::BreakerOpen, breaker.message.clone(), now).of_the_town();
+        return Some(wait.until(breaker.until));
     }
     if let Some(wait) = breaker_wait(plan, assignment) {
         return Some(wait);
@@ -55,14 +55,28 @@ fn obstacle(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
     }
 }
 
+/// The town's budget of the day, or the convoy's, is used up: nothing more starts there.
+fn budget_wait(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
+    let town = &plan.state().rig.town;
+    let wait = |message: &str| Wait::new(assignment.bead_id, WaitCode::BudgetReached, message, plan.now());
+    if town.budget_reached {
+        return Some(wait("The town's budget of the day is used up.").until(town.budget_until));
+    }
+    let convoy_id = plan.state().beads.get(&assignment.bead_id).and_then(|bead| bead.convoy_id)?;
+    let is_exhausted = town.exhausted_convoys.contains(&convoy_id);
+    is_exhausted.then(|| wait("The budget of its convoy is used up. Raising it lets the work go on."))
+}
+
 /// An open breaker holds everything back; a half-open one lets exactly one session try.
 fn breaker_wait(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
     let breaker = &plan.state().rig.breaker;
-    let probe_is_out = || plan.state().live_assignments().any(|other| other.phase == Phase::Starting);
+    let is_behind = |other: &Assignment| {
+        other.phase == Phase::Starting || (other.phase == Phase::Queued && other.epoch < assignment.epoch)
+    };
     let holds = match breaker.state {
         BreakerState::Closed => false,
         BreakerState::Open => true,
-        BreakerState::HalfOpen => probe_is_out(),
+        BreakerState::HalfOpen => plan.state().live_assignments().any(is_behind),
     };
     if !holds {
         return None;

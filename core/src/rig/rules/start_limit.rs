@@ -1,7 +1,7 @@
 //! R3: heartbeats must not keep a hung clone for ever; a start has an end.
 
 use crate::limits::START_LIMIT;
-use crate::rig::assignment::{self, AssignmentOutcome, End, Phase};
+use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, Phase};
 use crate::rig::bead::Charge;
 use crate::rig::plan::Plan;
 
@@ -10,16 +10,16 @@ pub(crate) fn run(plan: &mut Plan) {
         return;
     }
     let now = plan.now();
-    let hung: Vec<_> = plan
+    let hung: Vec<Assignment> = plan
         .state()
         .live_assignments()
         .filter(|a| a.phase == Phase::Starting && a.started_at.is_some_and(|at| now.since(at) >= START_LIMIT))
-        .map(|assignment| assignment.assignment_id)
+        .cloned()
         .collect();
-    for assignment_id in hung {
+    for assignment in hung {
         let message = format!("it was not running {} minutes after its start", START_LIMIT.as_secs() / 60);
         let end = End::new(AssignmentOutcome::StartFailed, "start_timeout", message.clone());
-        assignment::end(plan, assignment_id, end.charged(Charge::StartFailure));
-        super::breaker::start_failed(plan, "start_timeout", &message);
+        assignment::end(plan, assignment.assignment_id, end.charged(Charge::StartFailure));
+        super::breaker::start_failed(plan, &assignment, "start_timeout", &message);
     }
 }

@@ -1,5 +1,6 @@
 //! T18: each message once, in order. All waiting messages go in one push, oldest first; those whose delivery was not
-//! confirmed are pushed again under their ids, which the runtime recognises.
+//! confirmed are pushed again under their ids, which the runtime recognises. Once the budget of the day is used up only
+//! people's go through.
 
 use crate::id::MessageId;
 use crate::limits::START_REORDER;
@@ -11,7 +12,7 @@ pub(crate) fn run(plan: &mut Plan) {
         return;
     }
     let now = plan.now();
-    let waiting = plan.state().waiting_messages();
+    let waiting = plan.state().deliverable_messages();
     let is_due = waiting.iter().any(|message| {
         message.state == MessageState::Queued || message.sent_at.is_none_or(|at| now.since(at) >= START_REORDER)
     });

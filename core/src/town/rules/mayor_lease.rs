@@ -2,7 +2,7 @@
 //! is a reason to ask. What it had not taken waits for the next session.
 
 use crate::limits::PROBE;
-use crate::town::mayor::became_absent;
+use crate::town::mayor::{became_absent, start_failed};
 use crate::town::plan::{Effect, Plan};
 use crate::town::state::MayorPhase;
 
@@ -14,16 +14,29 @@ pub(crate) fn run(plan: &mut Plan) {
     match mayor.phase {
         MayorPhase::Finishing if lease_over => became_absent(plan, None, None),
         MayorPhase::Starting | MayorPhase::Running if mayor.probe_until.is_some_and(|until| until <= now) => {
-            became_absent(plan, None, None);
+            give_up(plan, "Nothing was heard of the session, and nobody answered for it.");
         }
         MayorPhase::Starting | MayorPhase::Running if mayor.probe_until.is_none() => {
-            let present = plan.state().drain.instance_id;
-            let replaced = mayor.instance_id.is_some() && present.is_some() && mayor.instance_id != present;
-            if (lease_over || replaced) && !plan.state().drain.is_draining {
+            if (lease_over || is_of_an_older_instance(plan)) && !plan.state().drain.is_draining {
                 plan.update_mayor(|mayor| mayor.probe_until = Some(now + PROBE));
                 plan.effect(Effect::QueryMayor(assignment_id));
             }
         }
         MayorPhase::Absent | MayorPhase::Starting | MayorPhase::Running | MayorPhase::Finishing => (),
     }
+}
+
+/// A session that is gone: a start that led to nothing is charged, unless the runtime itself was replaced, so that one
+/// that can never succeed is not tried for ever.
+pub(crate) fn give_up(plan: &mut Plan, message: &str) {
+    if plan.state().mayor.phase == MayorPhase::Starting && !is_of_an_older_instance(plan) {
+        start_failed(plan, "lost", message);
+    } else {
+        became_absent(plan, None, None);
+    }
+}
+
+fn is_of_an_older_instance(plan: &Plan) -> bool {
+    let (accepted_by, present) = (plan.state().mayor.instance_id, plan.state().drain.instance_id);
+    accepted_by.is_some() && present.is_some() && accepted_by != present
 }

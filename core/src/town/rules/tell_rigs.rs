@@ -7,7 +7,7 @@ use crate::protocol::{Configure, TownToRig};
 use crate::town::plan::Plan;
 
 pub(crate) fn run(plan: &mut Plan) {
-    let town_state = plan.state().town_state();
+    let town_state = plan.state().town_state(plan.now());
     let rig_ids: Vec<RigId> = plan.state().active_rigs().map(|rig| rig.rig_id).collect();
     for rig_id in rig_ids {
         configure(plan, rig_id);

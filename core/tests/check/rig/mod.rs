@@ -6,7 +6,7 @@ use std::time::Duration;
 use gastown_core::config::EffectiveRig;
 use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, TownId};
 use gastown_core::models::{Catalogue, RigModels, TownModels};
-use gastown_core::protocol::{Configure, Numbered, RigToTown, TownState, TownToRig};
+use gastown_core::protocol::{Configure, Numbered, RigToTown, TownBreaker, TownState, TownToRig};
 use gastown_core::rig::assignment::Phase;
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead};
@@ -42,6 +42,7 @@ struct Player {
     config: EffectiveRig,
     town: TownState,
     slots: usize,
+    slots_are_probes: bool,
     granted: Vec<AssignmentId>,
     asked: Vec<AssignmentId>,
     beads: BTreeMap<BeadId, String>,
@@ -67,6 +68,7 @@ impl Player {
             town: TownState::default(),
             breaker: Breaker::default(),
             next_epoch: 1,
+            drain_epoch: 0,
         };
         let mut player = Self {
             catalogue: Catalogue::load(None).unwrap(),
@@ -79,6 +81,7 @@ impl Player {
             config: EffectiveRig::default(),
             town: TownState { instance_id: Some(InstanceId::from_u128(1)), ..TownState::default() },
             slots: 10,
+            slots_are_probes: false,
             granted: Vec::new(),
             asked: Vec::new(),
             beads: BTreeMap::new(),
@@ -338,6 +341,14 @@ impl Player {
             ["resumed"] => self.town.paused = false,
             ["draining"] => self.town.draining = true,
             ["drained"] => self.town.draining = false,
+            ["stopped"] => (self.town.paused, self.town.stop_running) = (true, true),
+            ["breaker", state, ref rest @ ..] => {
+                let until = rest.first().map(|span| self.now + duration(span));
+                let message = "20 starts failed.".to_owned();
+                self.town.breaker = Some(TownBreaker { state: state.parse().unwrap(), until, message });
+                self.slots_are_probes = state == "half_open";
+            }
+            ["mended"] => (self.town.breaker, self.slots_are_probes) = (None, false),
             ["instance", n] => self.town.instance_id = Some(InstanceId::from_u128(n.parse().unwrap())),
             _ => panic!("town: {rest:?}"),
         }
@@ -459,12 +470,18 @@ impl Player {
         let Some(last) = batch.last().map(|message| message.seq) else { return };
         for Numbered { message, .. } in batch {
             match message {
-                RigToTown::SlotAsked { assignment_id, .. } => self.asked.push(assignment_id),
+                RigToTown::SlotAsked { assignment_id, .. } => {
+                    self.granted.retain(|id| *id != assignment_id);
+                    self.asked.push(assignment_id);
+                }
                 RigToTown::SlotReleased { assignment_id } => {
                     self.granted.retain(|id| *id != assignment_id);
                     self.asked.retain(|id| *id != assignment_id);
                 }
                 RigToTown::Activity(_)
+                | RigToTown::Usage(_)
+                | RigToTown::StartFailed { .. }
+                | RigToTown::StartSucceeded { .. }
                 | RigToTown::EscalationRaised(_)
                 | RigToTown::EscalationCleared { .. }
                 | RigToTown::TriageAsked(_)
@@ -480,7 +497,7 @@ impl Player {
         while self.granted.len() < self.slots && !self.asked.is_empty() {
             let assignment_id = self.asked.remove(0);
             self.granted.push(assignment_id);
-            self.town_says(vec![TownToRig::GrantSlot { assignment_id, probe: false }]);
+            self.town_says(vec![TownToRig::GrantSlot { assignment_id, probe: self.slots_are_probes }]);
         }
     }
 
@@ -567,6 +584,9 @@ impl Player {
                 RigToTown::MailOut(mail) => self.told.push(format!("mail out: {}", mail.subject)),
                 RigToTown::SlotAsked { .. }
                 | RigToTown::SlotReleased { .. }
+                | RigToTown::StartFailed { .. }
+                | RigToTown::StartSucceeded { .. }
+                | RigToTown::Usage(_)
                 | RigToTown::Activity(_)
                 | RigToTown::Feed { .. } => (),
             }
