@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::setup::{self, Compiler};
-use crate::{paths, shell};
+use crate::{paths, shell, slim};
 
 /// What the Worker is made from.
-const WORKER_SOURCES: [&str; 9] = [
+const WORKER_SOURCES: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
     "src",
@@ -24,6 +24,7 @@ const WORKER_SOURCES: [&str; 9] = [
     "migrations",
     "package-lock.json",
     "docs/openapi.json",
+    "xtask/src/slim.rs",
 ];
 
 /// What an npm package is made from, apart from what tools write into it.
@@ -78,9 +79,9 @@ pub(crate) fn worker() -> Result<()> {
         build.env("CARGO_TARGET_DIR", paths::wasm_target()?);
         // Without these worker-build downloads its own.
         build.env("WASM_BINDGEN_BIN", setup::wasm_bindgen()?);
-        build.env("WASM_OPT_BIN", paths::npm_program("wasm-opt"));
         build.env("ESBUILD_BIN", paths::npm_program("esbuild"));
         shell::quietly(&mut build)?;
+        slim::slim(&output)?;
         stamp(&output, &digest)
     })
 }

@@ -11,6 +11,7 @@ mod demo;
 mod paths;
 mod setup;
 mod shell;
+mod slim;
 mod suites;
 mod token;
 mod up;
