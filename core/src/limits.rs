@@ -88,6 +88,12 @@ pub const IDLE_NUDGES: u32 = 2;
 pub const IDLE_EXIT: Duration = Duration::from_secs(120);
 /// A person's claim on a bead holds this long without a sign of life.
 pub const CLAIM: Duration = minutes(60);
+/// An unhooked bead is given out again after this long: whoever unhooked it has time to hook it elsewhere.
+pub const UNHOOK_PAUSE: Duration = Duration::from_secs(30);
+/// Digits of a bead's id in the name of its branch; more where these are not unique (domain.md 4).
+pub const BRANCH_DIGITS: u32 = 8;
+/// Digits of a bead's id: its branch can have no more.
+pub const BRANCH_DIGITS_MAX: u32 = 32;
 /// The same sling again within this span is a repeated tool call, not new work.
 pub const SLING_REPEAT: Duration = minutes(2);
 
@@ -120,6 +126,12 @@ pub const REVIEW_ROUNDS_MAX: u32 = 20;
 pub const EVENTS_KEEP: Duration = days(7);
 /// … and at most this many of them.
 pub const EVENTS_MAX: usize = 10_000;
+/// Delivered mail, nudges that are over and ended jobs are kept this long.
+pub const MESSAGES_KEEP: Duration = days(7);
+/// Ended assignments are kept this long; their sums stay on the bead.
+pub const ASSIGNMENTS_KEEP: Duration = days(30);
+/// Old rows of one table that are deleted at a time: a commit stays short.
+pub const PRUNE_ROWS: u32 = 500;
 /// Transcript entries kept per agent, as a ring.
 pub const TRANSCRIPT_KEEP: usize = 10_000;
 /// Lessons kept per rig.

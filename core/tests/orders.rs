@@ -139,6 +139,7 @@ fn a_rig(rig_id: RigId) -> Rig {
         breaker: Breaker::default(),
         next_epoch: 1,
         drain_epoch: 0,
+        pruned_at: None,
     }
 }
 

@@ -122,7 +122,7 @@ CREATE TABLE beads (
   created_at integer not null,
   updated_at integer not null,
   closed_at integer,
-  version integer not null default 1,
+  version integer not null default 1, branch_digits integer not null default 8,
   check ((status = 'closed') = (closed_at is not null and outcome is not null)),
   check ((status = 'failed') = (failure is not null))
 ) strict;
@@ -212,6 +212,10 @@ CREATE TABLE jobs (
   ended_at integer
 ) strict;
 
+CREATE INDEX jobs_by_end on jobs (ended_at) where ended_at is not null;
+
+CREATE INDEX jobs_by_review on jobs (review_id);
+
 CREATE INDEX jobs_live on jobs (created_at) where ended_at is null;
 
 CREATE TABLE lessons (
@@ -246,6 +250,8 @@ CREATE INDEX mail_by_age on mail (created_at);
 
 CREATE INDEX mail_by_agent on mail (to_agent, created_at);
 
+CREATE INDEX mail_by_bead on mail (bead_id) where bead_id is not null;
+
 CREATE INDEX mail_undelivered on mail (to_agent) where delivered_at is null;
 
 CREATE TABLE nudges (
@@ -261,6 +267,8 @@ CREATE TABLE nudges (
   sent_at integer,
   expires_at integer
 ) strict;
+
+CREATE INDEX nudges_by_age on nudges (created_at);
 
 CREATE INDEX nudges_pending on nudges (agent_id) where state = 'pending';
 
@@ -362,7 +370,7 @@ CREATE TABLE rig (
   town_state text not null,
   breaker text not null,
   next_epoch integer not null
-, drain_epoch integer not null default 0) strict;
+, drain_epoch integer not null default 0, pruned_at integer) strict;
 
 CREATE TABLE rounds (
   review_id text not null,

@@ -103,7 +103,14 @@ pub(super) async fn judge(desk: &Rc<Desk>, call: AgentJudges) -> Result<Judged> 
                 rework_bead_id: review.and_then(|review| review.child_id),
             })
         }
-        other @ (Applied::Bead(_) | Applied::Done(_) | Applied::Written | Applied::Mail(_) | Applied::Delivered(_)) => {
+        other @ (Applied::Bead(_)
+        | Applied::Done(_)
+        | Applied::Written
+        | Applied::Deleted(_)
+        | Applied::Agent(_)
+        | Applied::Hooked(_)
+        | Applied::Mail(_)
+        | Applied::Delivered(_)) => {
             Err(crate::error::Fault::new("read a verdict's effect", format_args!("{other:?}")).into())
         }
     })?;
@@ -171,7 +178,14 @@ pub(super) async fn acknowledge_mail(desk: &Rc<Desk>, call: AcknowledgeMail) -> 
     let command = Command::AcknowledgeMail { session, mail_ids: call.mail_ids };
     let committed = desk.handle(command, |_, applied| match applied {
         Applied::Delivered(count) => Ok(count),
-        Applied::Bead(_) | Applied::Done(_) | Applied::Judged(_) | Applied::Written | Applied::Mail(_) => Ok(0),
+        Applied::Bead(_)
+        | Applied::Done(_)
+        | Applied::Judged(_)
+        | Applied::Written
+        | Applied::Deleted(_)
+        | Applied::Agent(_)
+        | Applied::Hooked(_)
+        | Applied::Mail(_) => Ok(0),
     })?;
     desk.act(committed.effects).await;
     Ok(committed.value)

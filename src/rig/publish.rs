@@ -28,7 +28,13 @@ pub(super) fn frames(desk: &Desk, planned: &Planned, known: &BTreeSet<BeadId>) -
     let bead_ids: Vec<BeadId> = planned.changed_beads.iter().copied().collect();
     let mut newest = store::newest(&desk.sql, &bead_ids)?;
     for bead_id in bead_ids {
-        let Some(bead) = planned.state.beads.get(&bead_id) else { continue };
+        let Some(bead) = planned.state.beads.get(&bead_id) else {
+            if is_deleted(planned, bead_id) {
+                let gone = json!({ "bead_id": bead_id, "rig_id": planned.state.rig.rig_id });
+                push(desk, &mut frames, "bead.deleted", bead_id.to_string(), gone);
+            }
+            continue;
+        };
         let shape = json!(Bead::of(&planned.state, bead, &newest.remove(&bead_id).unwrap_or_default()));
         let kind = if known.contains(&bead_id) { "bead.updated" } else { "bead.created" };
         push(desk, &mut frames, kind, bead_id.to_string(), shape);
@@ -49,6 +55,10 @@ pub(super) fn frames(desk: &Desk, planned: &Planned, known: &BTreeSet<BeadId>) -
         }
     }
     Ok(frames.chunks(FRAMES_PER_MESSAGE).map(<[Frame]>::to_vec).collect())
+}
+
+fn is_deleted(planned: &Planned, bead_id: BeadId) -> bool {
+    planned.writes.iter().any(|(_, write)| matches!(write, Write::RemoveBead(id) if *id == bead_id))
 }
 
 fn push(desk: &Desk, frames: &mut Vec<Frame>, kind: &str, id: String, shape: Value) {

@@ -43,6 +43,30 @@ pub(super) fn api(refusal: Domain) -> Error {
                 .with(json!({ "bead_id": bead_id }))
         }
         Domain::LimitReached(why) => Refusal::new(Code::LimitReached, why),
+        Domain::NoSuchAgent(agent_id) => {
+            Refusal::not_found("agent").with(json!({ "kind": "agent", "agent_id": agent_id }))
+        }
+        Domain::AgentBusy { agent_id, bead_id } => {
+            Refusal::new(Code::AgentBusy, format!("The agent works on bead {bead_id}"))
+                .with(json!({ "agent_id": agent_id, "bead_id": bead_id }))
+        }
+        Domain::BeadAssigned { bead_id, agent_id } => {
+            Refusal::new(Code::BeadAssigned, format!("Agent {agent_id} works on the bead"))
+                .with(json!({ "agent_id": agent_id, "bead_id": bead_id }))
+        }
+        Domain::NotHookable(why) => Refusal::new(Code::NotHookable, why),
+        Domain::DuplicateName(name) => {
+            Refusal::new(Code::DuplicateName, format!("The rig has an agent of the name {name}"))
+        }
+        Domain::DuplicateIdentity(identity) => {
+            Refusal::new(Code::DuplicateIdentity, format!("The rig has an agent of the identity {identity}"))
+        }
+        Domain::ReservedName(name) => Refusal::new(Code::ReservedName, format!("{name} is made by the town itself")),
+        Domain::CrossRigDependency(bead_id) => {
+            Refusal::new(Code::CrossRigDependency, "A task of a convoy waits for tasks of its convoy only")
+                .with(json!({ "bead_id": bead_id }))
+        }
+        Domain::NotYours(why) => Refusal::new(Code::Forbidden, why),
     };
     refusal.into()
 }

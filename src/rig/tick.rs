@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Desk, store};
+use super::Desk;
 use crate::env::settings;
 use crate::error::{Error, Result};
 
@@ -12,7 +12,7 @@ const RETRY: Duration = Duration::from_secs(30);
 
 /// One wake-up.
 pub(super) async fn run(desk: &Rc<Desk>) {
-    match desk.replan().and_then(|committed| trimmed(desk, committed)) {
+    match desk.replan() {
         Ok(committed) => desk.act(committed.effects).await,
         // A rig that is not there has nothing to wake for.
         Err(Error::Refusal(_)) => (),
@@ -23,12 +23,6 @@ pub(super) async fn run(desk: &Rc<Desk>) {
             }
         }
     }
-}
-
-/// The log is bounded wherever time passes.
-fn trimmed<T>(desk: &Desk, committed: T) -> Result<T> {
-    store::events::trim(&desk.sql, desk.now()?)?;
-    Ok(committed)
 }
 
 fn retry_later(desk: &Desk) -> Result<()> {

@@ -1,5 +1,6 @@
 //! What people and the mayor ask of a rig.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use gastown_core::id::{BeadId, MailId, TownId};
@@ -54,6 +55,9 @@ pub(super) async fn patch(desk: &Rc<Desk>, call: Patch) -> Result<Bead> {
         body: call.patch.body,
         priority: call.patch.priority,
         labels: call.patch.labels,
+        add_labels: BTreeSet::new(),
+        remove_labels: BTreeSet::new(),
+        parent_id: call.patch.parent_bead_id,
         metadata: call.patch.metadata,
         model: call.patch.model.map(|model| chosen(model.as_deref())).transpose()?,
         budget_micros: call.patch.budget_micros,
@@ -70,9 +74,8 @@ pub(super) async fn start(desk: &Rc<Desk>, call: Start) -> Result<Bead> {
     if bead.status.is_terminal() {
         return Err(Refusal::new(Code::TerminalBead, format!("The bead is {}", bead.status)).into());
     }
-    let mut labels = bead.labels;
-    labels.remove(gastown_core::rig::bead::HELD);
-    let patch = BeadPatch { labels: Some(labels), ..BeadPatch::default() };
+    let held = gastown_core::rig::bead::HELD.to_owned();
+    let patch = BeadPatch { remove_labels: BTreeSet::from([held]), ..BeadPatch::default() };
     run(desk, Command::UpdateBead { bead_id: call.bead_id, patch, actor: call.actor }).await
 }
 
@@ -131,6 +134,9 @@ pub(super) async fn send_mail(desk: &Rc<Desk>, call: Send) -> Result<Kept<MailId
                 | Applied::Done(_)
                 | Applied::Judged(_)
                 | Applied::Written
+                | Applied::Deleted(_)
+                | Applied::Agent(_)
+                | Applied::Hooked(_)
                 | Applied::Delivered(_)) => Err(unexpected(other)),
             })?;
             desk.act(committed.effects).await;
@@ -160,6 +166,7 @@ impl Desk {
             breaker: Breaker::default(),
             next_epoch: 1,
             drain_epoch: 0,
+            pruned_at: None,
         };
         Ok(store::create(&self.sql, &rig)?)
     }
@@ -224,9 +231,13 @@ fn chosen(model: Option<&str>) -> Result<Option<ModelId>> {
 fn bead_id_of(applied: Applied) -> Result<BeadId> {
     match applied {
         Applied::Bead(bead_id) | Applied::Judged(bead_id) => Ok(bead_id),
-        other @ (Applied::Done(_) | Applied::Written | Applied::Mail(_) | Applied::Delivered(_)) => {
-            Err(unexpected(other))
-        }
+        other @ (Applied::Done(_)
+        | Applied::Written
+        | Applied::Deleted(_)
+        | Applied::Agent(_)
+        | Applied::Hooked(_)
+        | Applied::Mail(_)
+        | Applied::Delivered(_)) => Err(unexpected(other)),
     }
 }
 

@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
+use super::bead::Bead;
+use super::mail::Mail;
 use super::plan::{Plan, Write};
 use super::state::State;
-use crate::id::{AgentId, BeadId};
+use crate::id::AgentId;
+use crate::limits::BRANCH_DIGITS_MAX;
 use crate::text::slug;
 use crate::text_enum;
 use crate::time::Timestamp;
@@ -23,6 +26,9 @@ pub const NAMES: [&str; 20] = [
     "Toast", "Maple", "Birch", "Shadow", "Clover", "Ember", "Sage", "Dusk", "Flint", "Coral", "Slate", "Reed", "Thorn",
     "Pike", "Moss", "Wren", "Blaze", "Gale", "Drift", "Lark",
 ];
+
+/// The name of a rig's refinery.
+pub const REFINERY_NAME: &str = "refinery";
 
 /// One agent of the rig (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq)]
@@ -71,10 +77,31 @@ pub fn name_rank(name: &str) -> usize {
 
 /// Registers an agent and returns its id.
 pub fn register(plan: &mut Plan, role: AgentRole, name: String) -> AgentId {
-    let agent_id = plan.mint();
-    let now = plan.now();
     let rig = &plan.state().rig;
     let identity = format!("{name}-{role}-{}@{}", rig.tag, rig.town_id.short());
+    register_as(plan, role, name, identity)
+}
+
+/// Registers the rig's refinery.
+pub fn register_refinery(plan: &mut Plan) -> AgentId {
+    register(plan, AgentRole::Refinery, REFINERY_NAME.to_owned())
+}
+
+/// Takes an agent out of the rig: its name is free, mail to it alone expires undelivered, history keeps what it did.
+pub fn deregister(plan: &mut Plan, agent_id: AgentId) {
+    let now = plan.now();
+    let to_it_alone = |mail: &&Mail| mail.to_agent == Some(agent_id) && mail.bead_id.is_none() && !mail.is_expired(now);
+    let mails: Vec<Mail> = plan.state().mail.values().filter(to_it_alone).cloned().collect();
+    for mail in mails {
+        plan.write(Write::Mail(Mail { expires_at: Some(now), ..mail }));
+    }
+    plan.write(Write::RemoveAgent(agent_id));
+}
+
+/// Registers an agent under an identity that somebody chose.
+pub fn register_as(plan: &mut Plan, role: AgentRole, name: String, identity: String) -> AgentId {
+    let agent_id = plan.mint();
+    let now = plan.now();
     plan.write(Write::Agent(Agent {
         agent_id,
         role,
@@ -102,11 +129,13 @@ pub fn idle_polecat(state: &State, preferred: Option<AgentId>) -> Option<AgentId
         .map(|agent| agent.agent_id)
 }
 
-/// `polecat/<slug>/<bead8>`, with more digits of the bead's id where another bead of the rig has that branch.
-pub fn work_branch(state: &State, name: &str, bead_id: BeadId) -> String {
-    let branch = |digits| format!("polecat/{}/{}", slug(name), bead_id.digits(digits));
+/// `polecat/<slug>/<bead8>`, with more digits of the bead's id where the bead needs them, or another bead of the rig has
+/// that branch.
+pub fn work_branch(state: &State, name: &str, bead: &Bead) -> String {
+    let branch = |digits: u32| format!("polecat/{}/{}", slug(name), bead.bead_id.digits(digits as usize));
     let is_taken = |branch: &str| {
-        state.beads.values().any(|bead| bead.bead_id != bead_id && bead.branch.as_deref() == Some(branch))
+        state.beads.values().any(|other| other.bead_id != bead.bead_id && other.branch.as_deref() == Some(branch))
     };
-    (8..=32).map(branch).find(|branch| !is_taken(branch)).unwrap_or_else(|| branch(32))
+    let free = (bead.branch_digits..=BRANCH_DIGITS_MAX).map(branch).find(|branch| !is_taken(branch));
+    free.unwrap_or_else(|| branch(BRANCH_DIGITS_MAX))
 }

@@ -288,6 +288,12 @@ pub fn resolution(state: &State, catalogue: &Catalogue, bead: &Bead) -> Option<R
 
 /// Makes a queued assignment and returns its id (domain.md 5.2, first row).
 pub fn assign(plan: &mut Plan, bead_id: BeadId, agent_id: AgentId) -> Option<AssignmentId> {
+    let actor = plan.rule();
+    assign_by(plan, bead_id, agent_id, actor)
+}
+
+/// The same, by this person's or client's hand.
+pub fn assign_by(plan: &mut Plan, bead_id: BeadId, agent_id: AgentId, actor: &str) -> Option<AssignmentId> {
     let bead = plan.state().live_bead(bead_id)?.clone();
     let kind = kind_of(plan, &bead);
     let assignment_id = plan.mint();
@@ -338,12 +344,16 @@ pub fn assign(plan: &mut Plan, bead_id: BeadId, agent_id: AgentId) -> Option<Ass
         running_at: None,
         ended_at: None,
     })));
-    plan.update_agent(agent_id, |agent| agent.idle_since = None);
+    plan.update_agent(agent_id, |agent| {
+        agent.idle_since = None;
+        agent.checkpoint = bead.checkpoint;
+    });
     let event = plan.event("hooked");
     plan.record(EventRow {
         bead_id: Some(bead_id),
         agent_id: Some(agent_id),
         assignment_id: Some(assignment_id),
+        actor: actor.to_owned(),
         ..event
     });
     Some(assignment_id)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::plan::{Plan, Write};
 use super::{assignment, escalation, review};
 use crate::id::{AgentId, BeadId, ConvoyId};
-use crate::limits::backoff;
+use crate::limits::{BRANCH_DIGITS, backoff};
 use crate::models::ModelId;
 use crate::protocol::{Priority, Severity};
 use crate::text_enum;
@@ -47,12 +47,12 @@ impl BeadStatus {
 pub const TRANSITIONS: &[(BeadStatus, &str, BeadStatus)] = &[
     (BeadStatus::Open, "its assignment enters starting, or a claim", BeadStatus::InProgress),
     (BeadStatus::InProgress, "its assignment ends without a result, or a claim lapses", BeadStatus::Open),
-    (BeadStatus::Open, "done of work that needs review", BeadStatus::InReview),
-    (BeadStatus::InProgress, "done of work that needs review", BeadStatus::InReview),
+    (BeadStatus::Open, "done or submit of work that needs review", BeadStatus::InReview),
+    (BeadStatus::InProgress, "done or submit of work that needs review", BeadStatus::InReview),
     (BeadStatus::Open, "done without review, or closed by a person", BeadStatus::Closed),
     (BeadStatus::InProgress, "done without review, or closed by a person", BeadStatus::Closed),
     (BeadStatus::InReview, "its review merged, or closed by a person", BeadStatus::Closed),
-    (BeadStatus::InReview, "the pushed branch does not exist", BeadStatus::Open),
+    (BeadStatus::InReview, "the pushed branch does not exist, or its review is deleted", BeadStatus::Open),
     (BeadStatus::InReview, "review rejected, or a person", BeadStatus::Failed),
     (BeadStatus::Open, "a counter at its cap, a rejected child, an abort, a person", BeadStatus::Failed),
     (BeadStatus::InProgress, "a counter at its cap, a rejected child, an abort, a person", BeadStatus::Failed),
@@ -142,6 +142,20 @@ pub const TRIAGE: &str = "gt:triage";
 /// Who makes triage batches; the label on anybody else's bead routes models only (domain.md 3.3).
 pub const PATROL: &str = "patrol";
 
+/// Keys of `metadata` that only the system writes (api.md 3.3); a caller's value for them is dropped.
+pub const RESERVED_METADATA: [&str; 10] = [
+    "convoy_id",
+    "feature_branch",
+    "source_bead_id",
+    "source_agent_id",
+    "rework_for",
+    "mr_bead_id",
+    "failure",
+    "molecule_bead_id",
+    "has_conflicts",
+    "has_feedback",
+];
+
 /// One bead of the rig (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bead {
@@ -175,6 +189,8 @@ pub struct Bead {
     pub staged: bool,
     /// Work branch, kept when the agent changes.
     pub branch: Option<String>,
+    /// Digits of the id in its branch's name: more where eight are not unique, or belong to an attempt that was dropped.
+    pub branch_digits: u32,
     /// Ref that the branch starts from.
     pub base: Option<String>,
     /// Branch to reach.
@@ -246,6 +262,7 @@ impl Bead {
             convoy_id: None,
             staged: false,
             branch: None,
+            branch_digits: BRANCH_DIGITS,
             base: None,
             target: None,
             head_commit: None,
@@ -282,6 +299,17 @@ impl Bead {
     /// Live beads are open, in progress or in review.
     pub const fn is_live(&self) -> bool {
         !self.status.is_terminal()
+    }
+
+    /// Whether somebody outside the town works on it.
+    pub const fn is_claimed(&self) -> bool {
+        self.claimed_until.is_some()
+    }
+
+    /// The claim is over.
+    pub fn end_claim(&mut self) {
+        self.claimed_by = None;
+        self.claimed_until = None;
     }
 
     /// Whether this is a live issue: what polecats work on.
@@ -361,6 +389,7 @@ pub fn close(plan: &mut Plan, bead_id: BeadId, outcome: BeadOutcome, actor: &str
         bead.status = BeadStatus::Closed;
         bead.outcome = Some(outcome);
         bead.closed_at = Some(now);
+        bead.end_claim();
     });
     plan.status_changed(bead_id, old, BeadStatus::Closed, actor);
     ended(plan, bead_id, actor);
@@ -375,6 +404,7 @@ pub fn fail(plan: &mut Plan, bead_id: BeadId, code: FailureCode, message: &str, 
     plan.update_bead(bead_id, |bead| {
         bead.status = BeadStatus::Failed;
         bead.failure = Some(failure);
+        bead.end_claim();
     });
     plan.status_changed(bead_id, old, BeadStatus::Failed, actor);
     ended(plan, bead_id, actor);

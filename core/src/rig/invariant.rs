@@ -1,14 +1,15 @@
 //! What must hold after every plan (domain.md 12). Run after each commit in tests; in production a breach is logged
 //! once. Each function is one numbered line of the list and returns the breaches it sees, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::AgentRole;
 use super::assignment::{Phase, Slot};
-use super::bead::{BeadStatus, BeadType, EdgeState};
-use super::plan::Planned;
+use super::bead::{Bead, BeadStatus, BeadType, Edge, EdgeState, HELD};
+use super::plan::{Planned, Write};
 use super::review::ReviewState;
 use super::state::State;
+use crate::id::BeadId;
 use crate::limits::ALARM_LIVE;
 use crate::session::Role;
 use crate::time::Timestamp;
@@ -19,15 +20,45 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     let mut breaches = Vec::new();
     one_assignment_each(state, &mut breaches);
     sessions_have_slots(state, &mut breaches);
+    epochs_rise(state, &mut breaches);
     endings_have_reasons(state, &mut breaches);
     progress_is_work(state, &mut breaches);
     review_is_reviewed(state, &mut breaches);
     rework_has_its_child(state, &mut breaches);
     lanes_are_exclusive(state, &mut breaches);
+    new_assignments_may_start(planned, now, &mut breaches);
+    nobody_waits_for_himself(state, &mut breaches);
+    satisfied_means_closed(state, &mut breaches);
     failed_edges_hold(state, &mut breaches);
     names_are_unique(state, &mut breaches);
     every_live_bead_waits_once(state, &mut breaches);
     the_alarm_is_in_time(planned, now, &mut breaches);
+    breaches
+}
+
+/// Every breach that shows only in what one plan changed: `before` is the state with all that the plan recalled.
+pub fn check_step(before: &State, planned: &Planned) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for old in before.beads.values() {
+        let Some(new) = planned.state.beads.get(&old.bead_id) else { continue };
+        let is_retry = old.status == BeadStatus::Failed && new.attempt == old.attempt + 1;
+        let fixed = |bead: &Bead| (bead.status, bead.attempt, bead.outcome, bead.failure.clone(), bead.branch.clone());
+        let counters = |bead: &Bead| (bead.start_failures, bead.lost_leases, bead.agent_errors);
+        if !old.is_live() && !is_retry && (fixed(old), counters(old)) != (fixed(new), counters(new)) {
+            breaches.push(format!("5: bead {} was {} and is {}", old.bead_id, old.status, new.status));
+        }
+        if old.is_live() && new.attempt != old.attempt {
+            breaches.push(format!("5: live bead {} is in attempt {}", old.bead_id, new.attempt));
+        }
+        if (new.tokens_in, new.tokens_out, new.cost_micros) < (old.tokens_in, old.tokens_out, old.cost_micros) {
+            breaches.push(format!("25: bead {} has cost less", old.bead_id));
+        }
+    }
+    for made in planned.state.assignments.values().filter(|a| !before.assignments.contains_key(&a.assignment_id)) {
+        if made.epoch < before.rig.next_epoch {
+            breaches.push(format!("4: {} has the old epoch {}", made.assignment_id, made.epoch));
+        }
+    }
     breaches
 }
 
@@ -49,6 +80,19 @@ fn sessions_have_slots(state: &State, breaches: &mut Vec<String>) {
     for assignment in state.live_assignments() {
         if matches!(assignment.phase, Phase::Starting | Phase::Running) && assignment.slot != Slot::Granted {
             breaches.push(format!("3: {} is {} without a slot", assignment.assignment_id, assignment.phase));
+        }
+    }
+}
+
+/// 4: epochs are used once, and the next one is above all of them.
+fn epochs_rise(state: &State, breaches: &mut Vec<String>) {
+    let mut epochs = BTreeMap::new();
+    for assignment in state.assignments.values() {
+        if let Some(other) = epochs.insert(assignment.epoch, assignment.assignment_id) {
+            breaches.push(format!("4: {other} and {} have epoch {}", assignment.assignment_id, assignment.epoch));
+        }
+        if assignment.epoch >= state.rig.next_epoch {
+            breaches.push(format!("4: {} has epoch {}, not yet given", assignment.assignment_id, assignment.epoch));
         }
     }
 }
@@ -121,6 +165,62 @@ fn lanes_are_exclusive(state: &State, breaches: &mut Vec<String>) {
     }
 }
 
+/// 13: what this plan gave out is not held, staged, parked, blocked or not yet due. A rest after an unhook holds back
+/// the rules, not the hand that hooks it again.
+fn new_assignments_may_start(planned: &Planned, now: Timestamp, breaches: &mut Vec<String>) {
+    let state = &planned.state;
+    let is_new = |id| {
+        planned.writes.iter().any(|(_, write)| matches!(write, Write::Event(event) if event.kind == "hooked" && event.assignment_id == Some(id)))
+    };
+    for made in state.live_assignments().filter(|a| a.phase != Phase::Finishing && is_new(a.assignment_id)) {
+        let Some(bead) = state.beads.get(&made.bead_id) else { continue };
+        let blocked = state
+            .edges
+            .values()
+            .any(|edge| edge.bead_id == bead.bead_id && matches!(edge.state, EdgeState::Pending | EdgeState::Failed));
+        let charged = bead.start_failures + bead.lost_leases + bead.agent_errors > 0;
+        let too_early = charged && bead.not_before.is_some_and(|until| until > now);
+        if bead.has_label(HELD) || bead.staged || bead.parked.is_some() || blocked || too_early {
+            breaches
+                .push(format!("13: {} was made for bead {}, which may not start", made.assignment_id, bead.bead_id));
+        }
+    }
+}
+
+/// 14: no bead waits for itself, by way of others.
+fn nobody_waits_for_himself(state: &State, breaches: &mut Vec<String>) {
+    let holds = |edge: &&Edge| matches!(edge.state, EdgeState::Pending | EdgeState::Failed);
+    let live = |id: BeadId| state.live_bead(id).is_some();
+    let mut edges: Vec<(BeadId, BeadId)> = state
+        .edges
+        .values()
+        .filter(holds)
+        .filter(|edge| live(edge.bead_id))
+        .map(|edge| (edge.bead_id, edge.blocker_id))
+        .collect();
+    // Whoever waits for nobody can start; what is left when all those are gone is a circle.
+    loop {
+        let waiting: BTreeSet<BeadId> = edges.iter().map(|(dependent, _)| *dependent).collect();
+        let before = edges.len();
+        edges.retain(|(_, blocker)| waiting.contains(blocker));
+        if edges.len() == before {
+            break;
+        }
+    }
+    if let Some((bead_id, blocker_id)) = edges.first() {
+        breaches.push(format!("14: bead {bead_id} waits for {blocker_id} in a circle"));
+    }
+}
+
+/// 15: an edge is satisfied only if its blocker is closed.
+fn satisfied_means_closed(state: &State, breaches: &mut Vec<String>) {
+    for edge in state.edges.values().filter(|edge| edge.state == EdgeState::Satisfied && !edge.cross) {
+        if state.live_bead(edge.blocker_id).is_some() {
+            breaches.push(format!("15: bead {} waits no more for {}, which is live", edge.bead_id, edge.blocker_id));
+        }
+    }
+}
+
 /// 15: a bead with a failed edge has no queued assignment.
 fn failed_edges_hold(state: &State, breaches: &mut Vec<String>) {
     for edge in state.edges.values().filter(|edge| edge.state == EdgeState::Failed) {
@@ -131,10 +231,13 @@ fn failed_edges_hold(state: &State, breaches: &mut Vec<String>) {
     }
 }
 
-/// 16: names are unique without regard to case; one refinery.
+/// 16: names are unique without regard to case, identities are unique; one refinery.
 fn names_are_unique(state: &State, breaches: &mut Vec<String>) {
-    let mut names = BTreeMap::new();
+    let (mut names, mut identities) = (BTreeMap::new(), BTreeMap::new());
     for agent in state.agents.values() {
+        if let Some(other) = identities.insert(agent.identity.as_str(), agent.agent_id) {
+            breaches.push(format!("16: {other} and {} are both {}", agent.agent_id, agent.identity));
+        }
         if let Some(other) = names.insert(agent.name.to_lowercase(), agent.agent_id) {
             breaches.push(format!("16: {other} and {} are both {}", agent.agent_id, agent.name));
         }

@@ -34,3 +34,10 @@ pub struct Mail {
     /// When it is forgotten undelivered.
     pub expires_at: Option<Timestamp>,
 }
+
+impl Mail {
+    /// Whether nobody is told of it any more.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}

@@ -52,6 +52,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("start", rules::start::run),             // R27 permitted sessions are ordered
     ("reorder", rules::reorder::run),         // R28 unanswered orders are repeated
     ("deregister", rules::deregister::run),   // R29 idle polecats give their names back
+    ("prune", rules::prune::run),             // R32 what is too old is forgotten
     ("report", rules::report::run),           // R33 the Town knows what is live
     ("wake", rules::wake::run),               // R34 the next look
 ];

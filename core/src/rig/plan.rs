@@ -39,6 +39,10 @@ pub enum Write {
     Bead(Box<Bead>),
     /// Insert or replace.
     Edge(Edge),
+    /// The dependent waits for this blocker no more: (dependent, blocker).
+    RemoveEdge(BeadId, BeadId),
+    /// The bead is gone, with its edges, review, jobs, mail and events; its ended assignments stay as history.
+    RemoveBead(BeadId),
     /// Insert or replace.
     Agent(Agent),
     /// The name is free again.
@@ -63,6 +67,8 @@ pub enum Write {
     Applied(u64),
     /// One row of the audit log.
     Event(EventRow),
+    /// Rows that are too old to keep are deleted (R32), seen from this instant; nothing that a rule looks at.
+    Prune(Timestamp),
 }
 
 /// A row of the audit log (domain.md 2.4, `events`); the store numbers it.
@@ -375,6 +381,8 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Rig(rig) => state.rig = *rig,
         Write::Bead(bead) => drop(state.beads.insert(bead.bead_id, *bead)),
         Write::Edge(edge) => drop(state.edges.insert((edge.bead_id, edge.blocker_id), edge)),
+        Write::RemoveEdge(bead_id, blocker_id) => drop(state.edges.remove(&(bead_id, blocker_id))),
+        Write::RemoveBead(bead_id) => remove_bead(state, bead_id),
         Write::Agent(agent) => drop(state.agents.insert(agent.agent_id, agent)),
         Write::RemoveAgent(agent_id) => drop(state.agents.remove(&agent_id)),
         Write::Assignment(assignment) => drop(state.assignments.insert(assignment.assignment_id, *assignment)),
@@ -386,14 +394,28 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Acknowledged(seq) => drop(state.outbox.acknowledge(seq)),
         Write::Applied(seq) => state.town_applied = seq,
         // The outbox is changed where the row is made; the audit log is not part of the state.
-        Write::Outbox(_) | Write::Event(_) => (),
+        Write::Outbox(_) | Write::Event(_) | Write::Prune(_) => (),
     }
+}
+
+/// Everything that hangs on a bead goes with it; what is made for it later has a bead again.
+fn remove_bead(state: &mut State, bead_id: BeadId) {
+    state.beads.remove(&bead_id);
+    state.waits.remove(&bead_id);
+    state.edges.retain(|(dependent, blocker), _| *dependent != bead_id && *blocker != bead_id);
+    state.reviews.remove(&bead_id);
+    state.rounds.retain(|(review_id, _), _| *review_id != bead_id);
+    state.gate_runs.retain(|_, run| run.review_id != bead_id);
+    state.jobs.retain(|_, job| job.review_id != Some(bead_id));
+    state.mail.retain(|_, mail| mail.bead_id != Some(bead_id));
 }
 
 fn touched(write: &Write, beads: &mut BTreeSet<BeadId>, agents: &mut BTreeSet<AgentId>) {
     match write {
         Write::Bead(bead) => drop(beads.insert(bead.bead_id)),
-        Write::Edge(edge) => drop(beads.insert(edge.bead_id)),
+        Write::Edge(Edge { bead_id, .. }) | Write::RemoveEdge(bead_id, _) | Write::RemoveBead(bead_id) => {
+            beads.insert(*bead_id);
+        }
         Write::Agent(agent) => drop(agents.insert(agent.agent_id)),
         Write::RemoveAgent(agent_id) => drop(agents.insert(*agent_id)),
         Write::Assignment(assignment) => {
@@ -412,6 +434,7 @@ fn touched(write: &Write, beads: &mut BTreeSet<BeadId>, agents: &mut BTreeSet<Ag
         | Write::Outbox(_)
         | Write::Acknowledged(_)
         | Write::Applied(_)
-        | Write::Event(_) => (),
+        | Write::Event(_)
+        | Write::Prune(_) => (),
     }
 }

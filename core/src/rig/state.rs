@@ -16,6 +16,7 @@ use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, JobId, MailId, RigId,
 use crate::models::{RigModels, TownModels};
 use crate::protocol::{Activity, Outbox, RigToTown, TownState};
 use crate::text_enum;
+use crate::time::Timestamp;
 
 text_enum! {
     /// Life of a rig.
@@ -55,6 +56,8 @@ pub struct Rig {
     pub next_epoch: u64,
     /// Assignments below it began before the newest drain or change of the runtime.
     pub drain_epoch: u64,
+    /// When old rows were last deleted.
+    pub pruned_at: Option<Timestamp>,
 }
 
 /// Settings under one version.

@@ -143,6 +143,11 @@ fn under_way(plan: &Plan, bead: &Bead) -> Wait {
     if let Some(parked) = &bead.parked {
         return Wait::new(bead.bead_id, WaitCode::NeedsDecision, parked.message.clone(), now);
     }
+    if let Some(until) = bead.claimed_until {
+        let who = bead.claimed_by.as_deref().unwrap_or("somebody");
+        let wait = Wait::new(bead.bead_id, WaitCode::AgentRunning, format!("{who} works on it outside the town."), now);
+        return wait.until(Some(until));
+    }
     if let Some(review) = state.review_of_source(bead.bead_id) {
         let parked = state.beads.get(&review.bead_id).and_then(|bead| bead.parked.as_ref());
         return match parked {

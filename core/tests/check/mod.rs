@@ -19,7 +19,9 @@ fn play(scenario: &str, mut run: impl FnMut(&str) -> Vec<String>) -> String {
         match line.strip_prefix("> ") {
             Some(command) => {
                 writeln!(out, "> {command}").unwrap();
+                println!("> {command}");
                 for told in run(command) {
+                    println!("    {told}");
                     writeln!(out, "    {told}").unwrap();
                 }
             }

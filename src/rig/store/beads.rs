@@ -17,7 +17,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, ",
-            "convoy_id, staged, branch, base, target, head_commit, model, budget_micros, start_failures, lost_leases, ",
+            "convoy_id, staged, branch, branch_digits, base, target, head_commit, model, budget_micros, start_failures, lost_leases, ",
             "agent_errors, not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, ",
             "checkpoint, tokens_in, tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version, ",
             "(select json_group_array(label) from bead_labels l where l.bead_id = beads.bead_id) as labels ",
@@ -29,6 +29,17 @@ macro_rules! select {
 
 const SELECT_LIVE: &str = select!("where status in ('open', 'in_progress', 'in_review')");
 const SELECT_ONE: &str = select!("where bead_id = ?");
+/// Beads whose ids begin alike: the range of one prefix in the order of the key.
+const SELECT_NAMESAKES: &str = select!("where bead_id between ?1 and ?2");
+/// A bead and everything below it.
+const SELECT_FAMILY: &str = select!(
+    "where bead_id in
+       (with recursive family (id) as (
+          select ?1
+          union
+          select child.bead_id from beads child join family on child.parent_id = family.id)
+        select id from family)"
+);
 const SELECT_RECENT: &str = select!(
     "where status in ('open', 'in_progress', 'in_review') or updated_at >= ?
      order by created_at desc, bead_id desc
@@ -57,11 +68,11 @@ const SELECT_LIST: &str = select!(
 const PUT: &str = "
     insert into beads
       (bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, convoy_id, staged,
-       branch, base, target, head_commit, model, budget_micros, start_failures, lost_leases, agent_errors, not_before,
-       dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, checkpoint, tokens_in,
+       branch, branch_digits, base, target, head_commit, model, budget_micros, start_failures, lost_leases, agent_errors,
+       not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, checkpoint, tokens_in,
        tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?)
+            ?, ?, ?, ?)
     on conflict (bead_id) do update set
       type = excluded.type,
       status = excluded.status,
@@ -76,6 +87,7 @@ const PUT: &str = "
       convoy_id = excluded.convoy_id,
       staged = excluded.staged,
       branch = excluded.branch,
+      branch_digits = excluded.branch_digits,
       base = excluded.base,
       target = excluded.target,
       head_commit = excluded.head_commit,
@@ -126,6 +138,7 @@ struct Row {
     convoy_id: Option<ConvoyId>,
     staged: bool,
     branch: Option<String>,
+    branch_digits: u32,
     base: Option<String>,
     target: Option<String>,
     head_commit: Option<String>,
@@ -172,6 +185,7 @@ impl From<Row> for Bead {
             convoy_id: row.convoy_id,
             staged: row.staged,
             branch: row.branch,
+            branch_digits: row.branch_digits,
             base: row.base,
             target: row.target,
             head_commit: row.head_commit,
@@ -234,6 +248,18 @@ pub(super) fn find(sql: &impl Sql, bead_id: BeadId) -> Result<Option<Bead>, SqlE
     Ok(sql.first::<Row>(SELECT_ONE, &[text(bead_id)])?.map(Bead::from))
 }
 
+/// Beads whose ids begin with the same eight digits.
+pub(super) fn namesakes(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<Bead>, SqlError> {
+    let prefix = bead_id.short();
+    let range = [format!("{prefix}-").into(), format!("{prefix}-g").into()];
+    Ok(sql.rows::<Row>(SELECT_NAMESAKES, &range)?.into_iter().map(Bead::from).collect())
+}
+
+/// A bead with all its descendants, live or not.
+pub(super) fn family(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<Bead>, SqlError> {
+    Ok(sql.rows::<Row>(SELECT_FAMILY, &[text(bead_id)])?.into_iter().map(Bead::from).collect())
+}
+
 /// Live beads and those that changed since then, newest first.
 pub fn recent(sql: &impl Sql, since: Timestamp, limit: u32) -> Result<Vec<Bead>, SqlError> {
     Ok(sql.rows::<Row>(SELECT_RECENT, &[since.into(), limit.into()])?.into_iter().map(Bead::from).collect())
@@ -282,6 +308,7 @@ pub(super) fn put(sql: &impl Sql, bead: &Bead) -> Result<(), SqlError> {
             text_or_null(bead.convoy_id),
             bead.staged.into(),
             bead.branch.clone().into(),
+            bead.branch_digits.into(),
             bead.base.clone().into(),
             bead.target.clone().into(),
             bead.head_commit.clone().into(),

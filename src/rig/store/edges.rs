@@ -19,6 +19,7 @@ const SELECT_OF_BEAD: &str = "
     from dependencies
     where bead_id = ?1 or blocker_id = ?1";
 const PUT: &str = "insert or replace into dependencies (bead_id, blocker_id, cross_rig, state) values (?, ?, ?, ?)";
+const DELETE: &str = "delete from dependencies where bead_id = ? and blocker_id = ?";
 
 #[derive(Deserialize)]
 struct Row {
@@ -46,4 +47,8 @@ pub(super) fn of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<Edge>, SqlE
 
 pub(super) fn put(sql: &impl Sql, edge: &Edge) -> Result<(), SqlError> {
     sql.run(PUT, &[text(edge.bead_id), text(edge.blocker_id), edge.cross.into(), text(edge.state)])
+}
+
+pub(super) fn remove(sql: &impl Sql, bead_id: BeadId, blocker_id: BeadId) -> Result<(), SqlError> {
+    sql.run(DELETE, &[text(bead_id), text(blocker_id)])
 }

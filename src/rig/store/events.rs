@@ -1,7 +1,7 @@
 //! Table `events`: the audit log.
 
 use gastown_core::id::{AgentId, AssignmentId, BeadId};
-use gastown_core::limits::{EVENTS_KEEP, EVENTS_MAX};
+use gastown_core::limits::EVENTS_MAX;
 use gastown_core::rig::plan::EventRow;
 use gastown_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,10 @@ use serde_json::Value;
 use crate::sql::row::{Json, Ms};
 use crate::sql::{Sql, SqlError, json, text_or_null};
 
+/// A bead that was deleted gets no new history.
 const APPEND: &str = "
     insert into events (at, type, bead_id, agent_id, assignment_id, actor, rule, old, new, data)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    values (?, ?, (select bead_id from beads where bead_id = ?), ?, ?, ?, ?, ?, ?, ?)";
 
 /// Newest first; every filter that is null lets everything through.
 const SELECT: &str = "
@@ -25,11 +26,9 @@ const SELECT: &str = "
     order by seq desc
     limit ?4 offset ?5";
 
-/// The newest row stays, so that no number is used twice.
-const TRIM: &str = "
-    delete from events
-    where (at < ?1 or seq <= (select max(seq) from events) - ?2)
-      and seq < (select max(seq) from events)";
+/// The log is a ring (domain.md 6.3): whatever is beyond its size goes when a row comes. Numbers have no gaps but those
+/// of deleted beads.
+const TRIM: &str = "delete from events where seq <= (select max(seq) from events) - ?";
 
 /// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +92,8 @@ pub(super) fn append(sql: &impl Sql, rule: &str, event: &EventRow) -> Result<(),
             event.new.clone().into(),
             json(&event.data),
         ],
-    )
+    )?;
+    sql.run(TRIM, &[i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX).into()])
 }
 
 /// A page of the log, newest first.
@@ -122,10 +122,4 @@ pub fn list(
         title: row.title,
     });
     Ok(logged.collect())
-}
-
-/// Forgets what is older than `EVENTS_KEEP` or beyond `EVENTS_MAX` (domain.md 6.3).
-pub fn trim(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
-    let max = i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX);
-    sql.run(TRIM, &[(now - EVENTS_KEEP).into(), max.into()])
 }

@@ -9,6 +9,8 @@ pub mod events;
 mod jobs;
 mod mail;
 mod protocol;
+mod prune;
+mod remove;
 mod reviews;
 mod rig;
 
@@ -51,6 +53,8 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> 
         Write::Rig(row) => rig::put(sql, row),
         Write::Bead(bead) => beads::put(sql, bead),
         Write::Edge(edge) => edges::put(sql, edge),
+        Write::RemoveEdge(bead_id, blocker_id) => edges::remove(sql, *bead_id, *blocker_id),
+        Write::RemoveBead(bead_id) => remove::bead(sql, *bead_id),
         Write::Agent(agent) => agents::put(sql, agent),
         Write::RemoveAgent(agent_id) => agents::remove(sql, *agent_id),
         Write::Assignment(assignment) => assignments::put(sql, assignment),
@@ -63,6 +67,7 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> 
         Write::Acknowledged(seq) => protocol::acknowledged(sql, *seq),
         Write::Applied(seq) => protocol::put_applied(sql, *seq),
         Write::Event(event) => events::append(sql, rule, event),
+        Write::Prune(now) => prune::run(sql, *now),
     }
 }
 
@@ -71,20 +76,28 @@ pub fn recall(sql: &impl Sql, state: &mut State, references: &[Reference]) -> Re
     for reference in references {
         match *reference {
             Reference::Bead(bead_id) if !state.beads.contains_key(&bead_id) => {
-                if let Some(bead) = beads::find(sql, bead_id)? {
-                    state.recall_bead(bead);
-                    for edge in edges::of_bead(sql, bead_id)? {
-                        state.edges.insert((edge.bead_id, edge.blocker_id), edge);
-                    }
-                }
+                recall_beads(sql, state, beads::find(sql, bead_id)?)?;
             }
             Reference::Assignment(assignment_id) if !state.assignments.contains_key(&assignment_id) => {
                 if let Some(assignment) = assignments::find(sql, assignment_id)? {
                     state.recall_assignment(assignment);
                 }
             }
+            Reference::Family(bead_id) => recall_beads(sql, state, beads::family(sql, bead_id)?)?,
+            Reference::Namesakes(bead_id) => recall_beads(sql, state, beads::namesakes(sql, bead_id)?)?,
             Reference::Bead(_) | Reference::Assignment(_) => (),
         }
+    }
+    Ok(())
+}
+
+/// Brings beads that are not live back into view, with their edges.
+fn recall_beads(sql: &impl Sql, state: &mut State, found: impl IntoIterator<Item = Bead>) -> Result<(), SqlError> {
+    for bead in found.into_iter().filter(|bead| !bead.is_live()) {
+        for edge in edges::of_bead(sql, bead.bead_id)? {
+            state.edges.insert((edge.bead_id, edge.blocker_id), edge);
+        }
+        state.recall_bead(bead);
     }
     Ok(())
 }

@@ -8,19 +8,19 @@ use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::state::{Rig, RigStatus, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::sql::row::Json;
+use crate::sql::row::{Json, Ms};
 use crate::sql::{Sql, SqlError, json, text};
 
 const SELECT: &str = "
     select rig_id, town_id, tag, git_url, default_branch, target_branch, state, settings, wanted_version, town_state,
-           breaker, next_epoch, drain_epoch
+           breaker, next_epoch, drain_epoch, pruned_at
     from rig";
 
 const PUT: &str = "
     insert or replace into rig
       (rig_id, town_id, tag, git_url, default_branch, target_branch, state, settings, wanted_version, town_state,
-       breaker, next_epoch, drain_epoch)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+       breaker, next_epoch, drain_epoch, pruned_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 #[derive(Deserialize)]
 struct Row {
@@ -37,6 +37,7 @@ struct Row {
     breaker: Json<Breaker>,
     next_epoch: u64,
     drain_epoch: u64,
+    pruned_at: Option<Ms>,
 }
 
 /// Settings as the column keeps them.
@@ -71,6 +72,7 @@ pub(super) fn load(sql: &impl Sql) -> Result<Option<Rig>, SqlError> {
         breaker: row.breaker.0,
         next_epoch: row.next_epoch,
         drain_epoch: row.drain_epoch,
+        pruned_at: row.pruned_at.map(|at| at.0),
     }))
 }
 
@@ -106,6 +108,7 @@ pub(super) fn put(sql: &impl Sql, rig: &Rig) -> Result<(), SqlError> {
             json(&rig.breaker),
             rig.next_epoch.into(),
             rig.drain_epoch.into(),
+            rig.pruned_at.into(),
         ],
     )
 }

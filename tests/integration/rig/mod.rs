@@ -1,4 +1,5 @@
 //! The rig's store on real SQLite.
 
 mod model;
+mod retention;
 mod rows;

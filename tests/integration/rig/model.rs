@@ -12,10 +12,11 @@ use gastown_core::config::EffectiveRig;
 use gastown_core::id::{AgentId, AssignmentId, BeadId, IdSeed, InstanceId, JobId, MailId, RigId, TownId};
 use gastown_core::models::{Catalogue, RigModels, RigRoleModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, Outbox, Priority, RigToTown, TownState, TownToRig};
+use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::assignment::{Assignment, Slot};
-use gastown_core::rig::bead::{Bead, HELD};
+use gastown_core::rig::bead::{Bead, BeadStatus, HELD};
 use gastown_core::rig::breaker::Breaker;
-use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead, NewMail};
+use gastown_core::rig::command::{BeadPatch, Done, Judge, NewAgent, NewBead, NewMail, Submit};
 use gastown_core::rig::event::{JobAnswer, JobFact};
 use gastown_core::rig::mail::MailParty;
 use gastown_core::rig::review::{JobPhase, Verdict};
@@ -35,7 +36,7 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 600;
 
 /// Every kind of row that a rig writes, as `Debug` prints it.
-const WRITES: [&str; 15] = [
+const WRITES: [&str; 18] = [
     "Acknowledged",
     "Agent",
     "Applied",
@@ -47,7 +48,10 @@ const WRITES: [&str; 15] = [
     "Job",
     "Mail",
     "Outbox",
+    "Prune",
     "RemoveAgent",
+    "RemoveBead",
+    "RemoveEdge",
     "Review",
     "Rig",
     "Round",
@@ -79,6 +83,7 @@ struct World {
     now: Timestamp,
     version: u64,
     beads: BTreeMap<BeadId, Bead>,
+    gone: BTreeSet<BeadId>,
     assignments: BTreeMap<AssignmentId, Assignment>,
     written: BTreeSet<String>,
     merged: usize,
@@ -100,6 +105,7 @@ impl World {
             now: "2026-01-01T00:00:00.000Z".parse().unwrap(),
             version: 0,
             beads: BTreeMap::new(),
+            gone: BTreeSet::new(),
             assignments: BTreeMap::new(),
             written: BTreeSet::new(),
             merged: 0,
@@ -166,6 +172,10 @@ impl World {
             if let Write::Bead(bead) = write {
                 self.beads.insert(bead.bead_id, bead.as_ref().clone());
             }
+            if let Write::RemoveBead(bead_id) = write {
+                self.beads.remove(bead_id);
+                self.gone.insert(*bead_id);
+            }
             if let Write::Assignment(assignment) = write {
                 self.assignments.insert(assignment.assignment_id, assignment.as_ref().clone());
             }
@@ -189,6 +199,11 @@ impl World {
     }
 
     fn check_history(&self) {
+        for bead_id in self.gone.difference(&self.beads.keys().copied().collect()) {
+            assert_eq!(store::bead(&self.sql, *bead_id).unwrap(), None);
+            assert_eq!(store::events::list(&self.sql, Some(*bead_id), None, None, 9, 0).unwrap(), Vec::new());
+            assert_eq!(store::reviews_of_bead(&self.sql, *bead_id).unwrap(), Vec::new());
+        }
         for (bead_id, bead) in &self.beads {
             assert_eq!(store::bead(&self.sql, *bead_id).unwrap().as_ref(), Some(bead));
         }
@@ -218,8 +233,20 @@ impl World {
         let session = self.session();
         let (author, reviewer) = (self.session_of(Role::Polecat), self.session_of(Role::Refinery));
         let actor = "ann".to_owned();
+        let agents: Vec<AgentId> = self.state.as_ref().unwrap().agents.keys().copied().collect();
         let random = &mut self.random;
-        match random.below(20) {
+        let agent_id = random.pick(agents).unwrap_or(AgentId::from_u128(1));
+        match random.below(24) {
+            20 if random.one_in(3) => Command::DeleteBead { bead_id, actor },
+            21 => Command::Submit(Submit {
+                bead_id,
+                branch: "by-hand".to_owned(),
+                commit: random.maybe("c0ffee".to_owned()),
+                summary: None,
+                agent_id: None,
+                actor,
+            }),
+            22 | 23 => by_hand(random, agent_id, bead_id, actor),
             0..=2 => Command::CreateBead(NewBead {
                 bead_id: random.maybe(BeadId::from_u128(random_id(self.now, 1))),
                 title: format!("Fix it {}", random.below(5)),
@@ -498,6 +525,7 @@ fn a_rig(random: &mut Random) -> Rig {
         breaker: Breaker::default(),
         next_epoch: 1,
         drain_epoch: 0,
+        pruned_at: None,
     }
 }
 
@@ -511,7 +539,28 @@ fn a_patch(random: &mut Random, other: BeadId) -> BeadPatch {
         model: random.maybe(None),
         budget_micros: random.maybe(Some(7)),
         depends_on: random.maybe(vec![other]).filter(|_| random.one_in(2)),
-        status: None,
+        parent_id: random.pick([None, None, None, None, None, Some(None), Some(Some(other))]).flatten(),
+        add_labels: random.maybe("late".to_owned()).into_iter().collect(),
+        remove_labels: random.maybe(HELD.to_owned()).into_iter().collect(),
+        status: random.pick(BeadStatus::ALL.iter().copied()).filter(|_| random.one_in(4)),
+    }
+}
+
+/// What people do with agents by hand.
+fn by_hand(random: &mut Random, agent_id: AgentId, bead_id: BeadId, actor: String) -> Command {
+    match random.below(8) {
+        0 => Command::Register(NewAgent {
+            role: random.pick([AgentRole::Polecat, AgentRole::Refinery]).unwrap(),
+            name: format!("Mango{}", random.below(3)),
+            identity: format!("someone-{}", random.below(9)),
+        }),
+        1 => Command::GetAgent(AgentRole::Polecat),
+        2 => Command::Hook { agent_id, bead_id, actor },
+        3 => Command::Unhook { agent_id, actor },
+        4 => Command::Reassign { bead_id, agent_id: random.maybe(agent_id), actor },
+        5 => Command::StopAgent { agent_id, resets: random.one_in(2), reason: None, actor },
+        6 => Command::RemoveAgent { agent_id, actor },
+        _ => Command::CloseOwn { bead_id, agent_id },
     }
 }
 

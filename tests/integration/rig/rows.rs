@@ -227,15 +227,16 @@ fn the_log_is_trimmed_but_for_its_newest_row() {
         new: Some("Fix it".to_owned()),
         data: json!({ "n": 1 }),
     };
+    store::write(&sql, "command", &Write::Bead(Box::new(full_bead(1)))).unwrap();
     for ms in 1..=3 {
         store::write(&sql, "command", &Write::Event(event(ms))).unwrap();
     }
     let numbers = || -> Vec<u64> {
         events::list(&sql, None, None, None, 9, 0).unwrap().into_iter().map(|event| event.seq).collect()
     };
-    events::trim(&sql, at(2) + EVENTS_KEEP).unwrap();
+    store::write(&sql, "prune", &Write::Prune(at(2) + EVENTS_KEEP)).unwrap();
     assert_eq!(numbers(), [3, 2]);
-    events::trim(&sql, at(99) + EVENTS_KEEP).unwrap();
+    store::write(&sql, "prune", &Write::Prune(at(99) + EVENTS_KEEP)).unwrap();
     assert_eq!(numbers(), [3]);
     store::write(&sql, "command", &Write::Event(event(4))).unwrap();
     assert_eq!(numbers(), [4, 3]);
@@ -324,6 +325,7 @@ fn a_rig_store() -> TestSql {
         breaker: Breaker::default(),
         next_epoch: 1,
         drain_epoch: 0,
+        pruned_at: Some(at(5)),
     };
     store::create(&sql, &rig).unwrap();
     sql
@@ -357,6 +359,7 @@ fn full_bead(n: u32) -> Bead {
         age_at: at(1),
         convoy_id: Some(ConvoyId::from_u128(3)),
         staged: true,
+        branch_digits: 12,
         branch: Some("polecat/toast/1".to_owned()),
         base: Some("main".to_owned()),
         target: Some("next".to_owned()),

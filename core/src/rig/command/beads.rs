@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Applied, Refusal, live_bead};
+use super::edges::{blockers_of, check_cycle, check_known, set_dependencies};
+use super::{Applied, Refusal, claims, live_bead};
 use crate::id::BeadId;
-use crate::limits::{LIVE_BEADS_PER_RIG, SLING_REPEAT};
+use crate::limits::{BRANCH_DIGITS, BRANCH_DIGITS_MAX, LIVE_BEADS_PER_RIG, SLING_REPEAT};
 use crate::models::ModelId;
 use crate::protocol::Priority;
-use crate::rig::bead::{self, Bead, BeadOutcome, BeadStatus, BeadType, Edge, EdgeState, FailureCode, FailureSource};
+use crate::rig::assignment::{Phase, Slot};
+use crate::rig::bead::{
+    self, Bead, BeadOutcome, BeadStatus, BeadType, EdgeState, FailureCode, FailureSource, HELD, RESERVED_METADATA,
+};
 use crate::rig::plan::{EventRow, Plan, Write};
 
 /// A new issue.
@@ -52,7 +56,11 @@ pub struct BeadPatch {
     pub priority: Option<Priority>,
     /// All labels.
     pub labels: Option<BTreeSet<String>>,
-    /// Keys to merge; `null` removes one.
+    /// Labels to add to what is there.
+    pub add_labels: BTreeSet<String>,
+    /// Labels to take away.
+    pub remove_labels: BTreeSet<String>,
+    /// Keys to merge; `null` removes one. Reserved keys keep their value.
     pub metadata: Option<Map<String, Value>>,
     /// Model.
     pub model: Option<Option<ModelId>>,
@@ -60,6 +68,8 @@ pub struct BeadPatch {
     pub budget_micros: Option<Option<u64>>,
     /// All dependencies.
     pub depends_on: Option<Vec<BeadId>>,
+    /// The bead that it belongs to.
+    pub parent_id: Option<Option<BeadId>>,
     /// Status by hand.
     pub status: Option<BeadStatus>,
 }
@@ -77,7 +87,7 @@ pub(super) fn create_bead(plan: &mut Plan, new: NewBead) -> Result<Applied, Refu
     {
         return Err(Refusal::ProbableDuplicate(known.bead_id));
     }
-    check_known(plan, &new.depends_on)?;
+    check_known(plan, None, &new.depends_on)?;
     let parent = match new.parent_id {
         Some(parent_id) => Some(live_bead(plan, parent_id)?),
         None => None,
@@ -88,6 +98,8 @@ pub(super) fn create_bead(plan: &mut Plan, new: NewBead) -> Result<Applied, Refu
     bead.priority = new.priority.unwrap_or(Priority::Medium);
     bead.labels = new.labels;
     bead.metadata = new.metadata;
+    bead.metadata.retain(|key, _| !RESERVED_METADATA.contains(&key.as_str()));
+    bead.branch_digits = digits_needed(plan, bead_id);
     bead.model = new.model;
     bead.budget_micros = new.budget_micros;
     if let Some(parent) = parent {
@@ -111,50 +123,116 @@ fn is_repeat(bead: &Bead, new: &NewBead, now: crate::time::Timestamp) -> bool {
         && now.since(bead.created_at) < SLING_REPEAT
 }
 
+/// Digits of the id that no other bead of the rig in view has; beads that begin alike are recalled before (S24).
+fn digits_needed(plan: &Plan, bead_id: BeadId) -> u32 {
+    let shared = |digits: u32| {
+        let own = bead_id.digits(digits as usize);
+        plan.state().beads.keys().any(|other| *other != bead_id && other.digits(digits as usize) == own)
+    };
+    (BRANCH_DIGITS..BRANCH_DIGITS_MAX).find(|&digits| !shared(digits)).unwrap_or(BRANCH_DIGITS_MAX)
+}
+
 pub(super) fn update_bead(plan: &mut Plan, bead_id: BeadId, patch: BeadPatch, actor: &str) -> Result<Applied, Refusal> {
     let bead = plan.state().beads.get(&bead_id).cloned().ok_or(Refusal::NoSuchBead(bead_id))?;
     if bead.status.is_terminal() && !patch.touches_only_labels_and_metadata(bead.status) {
         return Err(Refusal::TerminalBead(bead_id, bead.status));
     }
     if let Some(depends_on) = &patch.depends_on {
-        check_known(plan, depends_on)?;
+        check_known(plan, bead.convoy_id, depends_on)?;
         check_cycle(plan, bead_id, depends_on)?;
     }
-    if let Some(status) = patch.status {
-        check_status_by_hand(&bead, status)?;
+    if let Some(Some(parent_id)) = patch.parent_id {
+        check_parent(plan, bead_id, parent_id)?;
     }
-    let fields = patch.changed_fields(&bead);
-    if !fields.is_empty() {
-        plan.update_bead(bead_id, |bead| patch.clone().apply_to(bead));
-        let event = plan.event("fields_updated");
-        plan.record(EventRow {
-            bead_id: Some(bead_id),
-            actor: actor.to_owned(),
-            data: json!({ "fields": fields }),
-            ..event
-        });
-    }
-    if let Some(depends_on) = patch.depends_on {
-        set_dependencies(plan, bead_id, &depends_on);
-    }
-    match patch.status {
-        Some(BeadStatus::Closed) if bead.is_live() => bead::close(plan, bead_id, BeadOutcome::ClosedByUser, actor),
-        Some(BeadStatus::Failed) if bead.is_live() => {
+    let by_hand = patch.status.map(|status| by_hand(plan, &bead, &patch, status, actor)).transpose()?;
+    claims::renew(plan, bead_id, actor);
+    change_fields(plan, &bead, &patch, actor);
+    match by_hand {
+        Some(ByHand::Close) => bead::close(plan, bead_id, BeadOutcome::ClosedByUser, actor),
+        Some(ByHand::Fail) => {
             let words = "a person ended it";
             bead::fail(plan, bead_id, FailureCode::FailedByUser, words, FailureSource::User, actor);
         }
-        Some(
-            BeadStatus::Open | BeadStatus::InProgress | BeadStatus::InReview | BeadStatus::Closed | BeadStatus::Failed,
-        )
-        | None => (),
+        Some(ByHand::Claim) => claims::begin(plan, bead_id, actor),
+        Some(ByHand::GiveBack) => claims::give_back(plan, bead_id, actor),
+        Some(ByHand::Submit(branch)) => drop(claims::submit_work(plan, bead_id, branch, None, None, actor)),
+        Some(ByHand::Nothing) | None => (),
     }
     Ok(Applied::Bead(bead_id))
+}
+
+/// Writes the fields that differ, and one event that names them (domain.md 3.6).
+fn change_fields(plan: &mut Plan, bead: &Bead, patch: &BeadPatch, actor: &str) {
+    let bead_id = bead.bead_id;
+    let mut fields = patch.changed_fields(bead);
+    let depends_on = patch.depends_on.as_ref().map(|list| list.iter().copied().filter(|&id| id != bead_id).collect());
+    let new_blockers = depends_on.filter(|wanted: &BTreeSet<BeadId>| *wanted != blockers_of(plan, bead_id));
+    fields.extend(new_blockers.is_some().then_some("depends_on"));
+    if fields.is_empty() {
+        return;
+    }
+    let family = patch.parent_id.map(|parent| {
+        let parent = parent.and_then(|id| plan.state().beads.get(&id));
+        parent.map_or((bead_id, bead.created_at), |parent| (parent.root_id, parent.age_at))
+    });
+    plan.update_bead(bead_id, |bead| {
+        patch.clone().apply_to(bead);
+        (bead.root_id, bead.age_at) = family.unwrap_or((bead.root_id, bead.age_at));
+    });
+    let event = plan.event("fields_updated");
+    let data = json!({ "fields": fields });
+    plan.record(EventRow { bead_id: Some(bead_id), actor: actor.to_owned(), data, ..event });
+    if let Some(blockers) = new_blockers {
+        set_dependencies(plan, bead_id, &Vec::from_iter(blockers));
+    }
+    if let Some(priority) = patch.priority.filter(|&priority| priority != bead.priority) {
+        carry_priority(plan, bead_id, priority);
+    }
+    let was_held = bead.has_label(HELD);
+    let is_held = plan.state().beads.get(&bead_id).is_some_and(|bead| bead.has_label(HELD));
+    if was_held != is_held {
+        let event = plan.event(if is_held { "held" } else { "released" });
+        plan.record(EventRow { bead_id: Some(bead_id), actor: actor.to_owned(), ..event });
+    }
+}
+
+/// A changed urgency holds for the live review and its child too, and for the slot that is asked for (domain.md 3.6).
+fn carry_priority(plan: &mut Plan, bead_id: BeadId, priority: Priority) {
+    let is_review = |bead: Option<&Bead>| bead.is_some_and(|bead| bead.kind == BeadType::MergeRequest);
+    let of_review = is_review(plan.state().beads.get(&bead_id));
+    for child in plan.state().live_children(bead_id) {
+        if of_review || is_review(plan.state().beads.get(&child)) {
+            plan.update_bead(child, |child| child.priority = priority);
+            carry_priority(plan, child, priority);
+        }
+    }
+    let queued = plan.state().assignment_of_bead(bead_id).filter(|live| live.phase == Phase::Queued);
+    if let Some(live) = queued.filter(|live| live.slot == Slot::Asked).map(|live| live.assignment_id) {
+        plan.update_assignment(live, |live| live.slot = Slot::None);
+    }
+}
+
+/// A parent is a bead of this rig, and no descendant of its child.
+fn check_parent(plan: &Plan, bead_id: BeadId, parent_id: BeadId) -> Result<(), Refusal> {
+    let mut above = Some(parent_id);
+    let mut steps = 0;
+    while let Some(id) = above {
+        if id == bead_id || steps > LIVE_BEADS_PER_RIG {
+            return Err(Refusal::IllegalTransition("a bead cannot belong to itself or to its own child".to_owned()));
+        }
+        let bead = plan.state().beads.get(&id).ok_or_else(|| Refusal::UnknownReference(id.to_string()))?;
+        above = bead.parent_id.filter(|id| plan.state().beads.contains_key(id));
+        steps += 1;
+    }
+    Ok(())
 }
 
 impl BeadPatch {
     fn touches_only_labels_and_metadata(&self, status: BeadStatus) -> bool {
         let kept = Self {
             labels: self.labels.clone(),
+            add_labels: self.add_labels.clone(),
+            remove_labels: self.remove_labels.clone(),
             metadata: self.metadata.clone(),
             status: self.status.filter(|&wanted| wanted == status),
             ..Self::default()
@@ -173,6 +251,7 @@ impl BeadPatch {
             ("metadata", changed.metadata != bead.metadata),
             ("model", changed.model != bead.model),
             ("budget_usd", changed.budget_micros != bead.budget_micros),
+            ("parent_bead_id", changed.parent_id != bead.parent_id),
         ]
         .into_iter()
         .filter_map(|(field, is_changed)| is_changed.then_some(field))
@@ -192,7 +271,10 @@ impl BeadPatch {
         if let Some(labels) = self.labels {
             bead.labels = labels;
         }
-        for (key, value) in self.metadata.into_iter().flatten() {
+        bead.labels.extend(self.add_labels);
+        bead.labels.retain(|label| !self.remove_labels.contains(label));
+        let free = |(key, _): &(String, Value)| !RESERVED_METADATA.contains(&key.as_str());
+        for (key, value) in self.metadata.into_iter().flatten().filter(free) {
             if value.is_null() {
                 bead.metadata.remove(&key);
             } else {
@@ -205,19 +287,48 @@ impl BeadPatch {
         if let Some(budget) = self.budget_micros {
             bead.budget_micros = budget;
         }
+        if let Some(parent_id) = self.parent_id {
+            bead.parent_id = parent_id;
+        }
     }
 }
 
-/// A status that a person may set by hand: the same again, closed, or failed; the others follow from work.
-fn check_status_by_hand(bead: &Bead, wanted: BeadStatus) -> Result<(), Refusal> {
-    let is_allowed = wanted == bead.status || (wanted.is_terminal() && bead.is_live());
-    if is_allowed {
-        return Ok(());
+/// What a status that is set by hand means for a bead.
+enum ByHand {
+    Nothing,
+    Claim,
+    GiveBack,
+    Submit(String),
+    Close,
+    Fail,
+}
+
+/// The rows of [`bead::TRANSITIONS`] that a person or client causes; all others follow from work.
+fn by_hand(plan: &Plan, bead: &Bead, patch: &BeadPatch, wanted: BeadStatus, actor: &str) -> Result<ByHand, Refusal> {
+    if wanted == bead.status {
+        return Ok(ByHand::Nothing);
     }
     if bead.status.is_terminal() {
         return Err(Refusal::TerminalBead(bead.bead_id, bead.status));
     }
-    Err(Refusal::IllegalTransition(format!("a bead that is {} becomes {wanted} only by its work", bead.status)))
+    let refused = |why: String| Err(Refusal::IllegalTransition(why));
+    match wanted {
+        BeadStatus::Closed => Ok(ByHand::Close),
+        BeadStatus::Failed => Ok(ByHand::Fail),
+        BeadStatus::InProgress => claims::check(plan, bead).map(|()| ByHand::Claim),
+        BeadStatus::Open if bead.claimed_by.as_deref() == Some(actor) => Ok(ByHand::GiveBack),
+        BeadStatus::Open => refused(format!("a bead that is {} becomes open only by its work", bead.status)),
+        BeadStatus::InReview => {
+            let named = patch.metadata.as_ref().and_then(|metadata| metadata.get("branch")?.as_str());
+            let known = bead.branch.as_deref().or_else(|| bead.metadata.get("branch")?.as_str());
+            match named.or(known) {
+                Some(branch) => {
+                    claims::check_submit(plan, bead, branch, actor).map(|()| ByHand::Submit(branch.to_owned()))
+                }
+                None => refused("a bead goes in review with a branch: submit it".to_owned()),
+            }
+        }
+    }
 }
 
 pub(super) fn retry_bead(
@@ -240,7 +351,9 @@ pub(super) fn retry_bead(
         bead.clear_counters();
         bead.model = model.or(bead.model.take());
         if !keep_branch {
-            bead.branch = None;
+            let was_named = bead.branch.take().is_some();
+            // What is left of the dropped branch keeps its name.
+            bead.branch_digits = (bead.branch_digits + u32::from(was_named)).min(BRANCH_DIGITS_MAX);
             bead.head_commit = None;
         }
     });
@@ -250,55 +363,4 @@ pub(super) fn retry_bead(
     let event = plan.event("retried");
     plan.record(EventRow { bead_id: Some(bead_id), actor: actor.to_owned(), ..event });
     Ok(Applied::Bead(bead_id))
-}
-
-pub(super) fn check_known(plan: &Plan, bead_ids: &[BeadId]) -> Result<(), Refusal> {
-    match bead_ids.iter().find(|id| !plan.state().beads.contains_key(id)) {
-        Some(unknown) => Err(Refusal::UnknownReference(unknown.to_string())),
-        None => Ok(()),
-    }
-}
-
-/// Refuses edges that would let a bead wait for itself, and names the beads on the way (domain.md 3.5).
-/// Follows what still holds somebody back: not the edges that were waived or satisfied, nor those of closed beads.
-fn check_cycle(plan: &Plan, bead_id: BeadId, blockers: &[BeadId]) -> Result<(), Refusal> {
-    let is_closed = |id| plan.state().beads.get(&id).is_some_and(|bead| bead.status == BeadStatus::Closed);
-    let holds = |edge: &&Edge| match edge.state {
-        EdgeState::Pending | EdgeState::Failed => !is_closed(edge.bead_id),
-        EdgeState::Satisfied | EdgeState::Waived => false,
-    };
-    let mut paths: Vec<Vec<BeadId>> = blockers.iter().filter(|&&b| b != bead_id).map(|&b| vec![bead_id, b]).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(path) = paths.pop() {
-        let Some(&last) = path.last() else { continue };
-        if last == bead_id {
-            return Err(Refusal::DependencyCycle(path[..path.len() - 1].to_vec()));
-        }
-        if seen.insert(last) {
-            for edge in plan.state().edges.values().filter(holds).filter(|edge| edge.bead_id == last) {
-                paths.push(path.iter().copied().chain([edge.blocker_id]).collect());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Replaces all edges of a bead. A reference to itself is ignored; a removed edge is waived, so that its row remains.
-pub(super) fn set_dependencies(plan: &mut Plan, bead_id: BeadId, blockers: &[BeadId]) {
-    let wanted: BTreeSet<BeadId> = blockers.iter().copied().filter(|&blocker| blocker != bead_id).collect();
-    let old: Vec<Edge> = plan.state().edges.values().filter(|edge| edge.bead_id == bead_id).cloned().collect();
-    for edge in old.iter().filter(|edge| !wanted.contains(&edge.blocker_id) && edge.state != EdgeState::Waived) {
-        plan.write(Write::Edge(Edge { state: EdgeState::Waived, ..edge.clone() }));
-    }
-    for blocker_id in wanted {
-        let state = match plan.state().beads.get(&blocker_id).map(|bead| bead.status) {
-            Some(BeadStatus::Closed) => EdgeState::Satisfied,
-            Some(BeadStatus::Failed) => EdgeState::Failed,
-            Some(BeadStatus::Open | BeadStatus::InProgress | BeadStatus::InReview) | None => EdgeState::Pending,
-        };
-        let edge = Edge { bead_id, blocker_id, cross: false, state };
-        if !old.contains(&edge) {
-            plan.write(Write::Edge(edge));
-        }
-    }
 }

@@ -3,20 +3,26 @@
 
 mod agents;
 mod beads;
+mod claims;
+mod delete;
+mod edges;
 mod messages;
 mod reviews;
 
 use serde_json::Value;
 
+use super::agent::AgentRole;
 use super::bead::{self, Bead, BeadOutcome, BeadStatus, FailureCode, FailureSource};
 use super::event::SessionKey;
 use super::plan::Plan;
 use super::review::Verdict;
-use crate::id::{AssignmentId, BeadId, MailId};
+use crate::id::{AgentId, AssignmentId, BeadId, MailId};
 use crate::models::ModelId;
 use crate::session::Role;
 
+pub use agents::NewAgent;
 pub use beads::{BeadPatch, NewBead};
+pub use claims::Submit;
 pub use messages::NewMail;
 pub use reviews::{Done, Judge};
 
@@ -58,6 +64,69 @@ pub enum Command {
         keep_branch: bool,
         /// Model of the new attempt, if the caller chose one.
         model: Option<ModelId>,
+        /// Who asks.
+        actor: String,
+    },
+    /// Delete a bead and its descendants.
+    DeleteBead {
+        /// Which.
+        bead_id: BeadId,
+        /// Who asks.
+        actor: String,
+    },
+    /// Work done by hand goes in review.
+    Submit(Submit),
+    /// The agent that works on it closes a bead that needs no review.
+    CloseOwn {
+        /// Its bead.
+        bead_id: BeadId,
+        /// Who.
+        agent_id: AgentId,
+    },
+    /// Give a bead to this agent, or back to the queue.
+    Reassign {
+        /// Which.
+        bead_id: BeadId,
+        /// To whom.
+        agent_id: Option<AgentId>,
+        /// Who asks.
+        actor: String,
+    },
+    /// Make an agent.
+    Register(NewAgent),
+    /// An agent of this role that is free: one that is there, or a new one.
+    GetAgent(AgentRole),
+    /// Make a queued assignment by hand.
+    Hook {
+        /// Who shall work …
+        agent_id: AgentId,
+        /// … on what.
+        bead_id: BeadId,
+        /// Who asks.
+        actor: String,
+    },
+    /// Take its work away from an agent.
+    Unhook {
+        /// Whose.
+        agent_id: AgentId,
+        /// Who asks.
+        actor: String,
+    },
+    /// Stop what an agent does.
+    StopAgent {
+        /// Which.
+        agent_id: AgentId,
+        /// Begin anew: counters and back-off of its bead are cleared.
+        resets: bool,
+        /// Why.
+        reason: Option<String>,
+        /// Who asks.
+        actor: String,
+    },
+    /// Take an agent out of the rig.
+    RemoveAgent {
+        /// Which.
+        agent_id: AgentId,
         /// Who asks.
         actor: String,
     },
@@ -106,6 +175,12 @@ pub enum Command {
 pub enum Applied {
     /// This bead was made or changed.
     Bead(BeadId),
+    /// So many beads are gone.
+    Deleted(usize),
+    /// This agent was made, found or changed.
+    Agent(AgentId),
+    /// This assignment is the agent's hook.
+    Hooked(AssignmentId),
     /// The assignment is over.
     Done(AssignmentId),
     /// The review of this bead was judged.
@@ -148,6 +223,34 @@ pub enum Refusal {
     ProbableDuplicate(BeadId),
     /// The rig is full.
     LimitReached(String),
+    /// There is no such agent in this rig.
+    NoSuchAgent(AgentId),
+    /// The agent works on another bead.
+    AgentBusy {
+        /// Who.
+        agent_id: AgentId,
+        /// On what.
+        bead_id: BeadId,
+    },
+    /// Another agent works on the bead.
+    BeadAssigned {
+        /// Which.
+        bead_id: BeadId,
+        /// Who.
+        agent_id: AgentId,
+    },
+    /// The bead cannot be worked on by this agent, or not yet.
+    NotHookable(String),
+    /// An agent of the rig has this name.
+    DuplicateName(String),
+    /// An agent of the rig has this identity.
+    DuplicateIdentity(String),
+    /// The name belongs to an agent that the town makes itself.
+    ReservedName(String),
+    /// A task of a convoy waits for tasks of its convoy only.
+    CrossRigDependency(BeadId),
+    /// It is not the caller's to do.
+    NotYours(String),
 }
 
 /// A row outside the live state that a command speaks of; the shell recalls it before the command is applied.
@@ -155,6 +258,10 @@ pub enum Refusal {
 pub enum Reference {
     /// A bead.
     Bead(BeadId),
+    /// A bead with all its descendants.
+    Family(BeadId),
+    /// Beads whose ids begin like this one.
+    Namesakes(BeadId),
     /// An assignment.
     Assignment(AssignmentId),
 }
@@ -164,21 +271,33 @@ impl Command {
     pub fn references(&self) -> Vec<Reference> {
         match self {
             Self::CreateBead(new) => {
-                new.depends_on.iter().copied().chain(new.parent_id).chain(new.bead_id).map(Reference::Bead).collect()
+                let named = new.depends_on.iter().copied().chain(new.parent_id).chain(new.bead_id);
+                named.map(Reference::Bead).chain(new.bead_id.map(Reference::Namesakes)).collect()
             }
             Self::UpdateBead { bead_id, patch, .. } => {
-                patch.depends_on.iter().flatten().copied().chain([*bead_id]).map(Reference::Bead).collect()
+                let named = patch.depends_on.iter().flatten().copied().chain(patch.parent_id.flatten());
+                named.chain([*bead_id]).map(Reference::Bead).collect()
             }
-            Self::CloseBead { bead_id, .. } | Self::FailBead { bead_id, .. } | Self::RetryBead { bead_id, .. } => {
-                vec![Reference::Bead(*bead_id)]
-            }
+            Self::CloseBead { bead_id, .. }
+            | Self::CloseOwn { bead_id, .. }
+            | Self::FailBead { bead_id, .. }
+            | Self::RetryBead { bead_id, .. }
+            | Self::Reassign { bead_id, .. }
+            | Self::Hook { bead_id, .. }
+            | Self::Submit(Submit { bead_id, .. }) => vec![Reference::Bead(*bead_id)],
+            Self::DeleteBead { bead_id, .. } => vec![Reference::Family(*bead_id)],
             Self::PersonJudges { review_id, .. } => vec![Reference::Bead(*review_id)],
             Self::Done(Done { session, .. })
             | Self::Judge(Judge { session, .. })
             | Self::SetStatus { session, .. }
             | Self::SetCheckpoint { session, .. }
             | Self::AcknowledgeMail { session, .. } => vec![Reference::Assignment(session.assignment_id)],
-            Self::SendMail(_) => Vec::new(),
+            Self::SendMail(_)
+            | Self::Register(_)
+            | Self::GetAgent(_)
+            | Self::Unhook { .. }
+            | Self::StopAgent { .. }
+            | Self::RemoveAgent { .. } => Vec::new(),
         }
     }
 }
@@ -202,6 +321,16 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         Command::RetryBead { bead_id, keep_branch, model, actor } => {
             beads::retry_bead(plan, bead_id, keep_branch, model, &actor)
         }
+        Command::DeleteBead { bead_id, actor } => delete::delete_bead(plan, bead_id, &actor),
+        Command::Submit(submit) => claims::submit(plan, submit),
+        Command::CloseOwn { bead_id, agent_id } => agents::close_own(plan, bead_id, agent_id),
+        Command::Reassign { bead_id, agent_id, actor } => agents::reassign(plan, bead_id, agent_id, &actor),
+        Command::Register(new) => agents::register(plan, new),
+        Command::GetAgent(role) => agents::get(plan, role),
+        Command::Hook { agent_id, bead_id, actor } => agents::hook(plan, agent_id, bead_id, &actor),
+        Command::Unhook { agent_id, actor } => agents::unhook(plan, agent_id, &actor),
+        Command::StopAgent { agent_id, resets, reason, actor } => agents::stop(plan, agent_id, resets, reason, &actor),
+        Command::RemoveAgent { agent_id, actor } => agents::remove(plan, agent_id, &actor),
         Command::Done(done) => reviews::apply_done(plan, done),
         Command::Judge(judge) => reviews::apply_judge(plan, judge),
         Command::PersonJudges { review_id, verdict, feedback, actor } => {

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::dispatchable::{finishing, is_unassigned, obstacle};
-use crate::id::AgentId;
+use crate::id::{AgentId, AssignmentId};
 use crate::limits::POLECATS_PER_RIG;
 use crate::rig::agent::{self, AgentRole};
 use crate::rig::assignment;
@@ -45,8 +45,14 @@ fn assign(plan: &mut Plan, bead: &Bead) {
         let name = agent::free_name(plan.state());
         agent::register(plan, AgentRole::Polecat, name)
     });
+    let actor = plan.rule();
+    assign_to(plan, bead, agent_id, actor);
+}
+
+/// Gives an issue to this polecat, on a branch of its own.
+pub(crate) fn assign_to(plan: &mut Plan, bead: &Bead, agent_id: AgentId, actor: &str) -> Option<AssignmentId> {
     choose_branch(plan, bead, agent_id);
-    assignment::assign(plan, bead.bead_id, agent_id);
+    assignment::assign_by(plan, bead.bead_id, agent_id, actor)
 }
 
 /// Chosen once per bead, at its first assignment, and kept when another agent takes over (domain.md 4, Branches).
@@ -60,7 +66,7 @@ fn choose_branch(plan: &mut Plan, bead: &Bead, agent_id: AgentId) {
         .and_then(|branch| branch.as_str())
         .filter(|_| assignment::kind_of(plan, bead) == crate::session::Kind::Fixup);
     let name = plan.state().agents.get(&agent_id).map(|agent| agent.name.clone()).unwrap_or_default();
-    let branch = fixup.map_or_else(|| agent::work_branch(plan.state(), &name, bead.bead_id), str::to_owned);
+    let branch = fixup.map_or_else(|| agent::work_branch(plan.state(), &name, bead), str::to_owned);
     let target = plan.state().rig.target_branch.clone();
     plan.update_bead(bead.bead_id, |bead| {
         bead.branch = Some(branch);

@@ -2,10 +2,12 @@
 
 use std::cmp::Reverse;
 
+use crate::id::{AgentId, AssignmentId, BeadId};
 use crate::rig::assignment;
 use crate::rig::plan::Plan;
 use crate::rig::review::{self, Review, ReviewState};
 use crate::rig::wait::{Wait, WaitCode};
+use crate::session::Role;
 
 pub(crate) fn run(plan: &mut Plan) {
     let mut queued: Vec<Review> = plan
@@ -25,12 +27,18 @@ pub(crate) fn run(plan: &mut Plan) {
                 }
                 plan.wait(wait);
             }
-            None => assign(plan, &review),
+            None => {
+                let actor = plan.rule();
+                if let Some(refinery) = plan.state().refinery().map(|agent| agent.agent_id) {
+                    assign(plan, review.bead_id, refinery, actor);
+                }
+            }
         }
     }
 }
 
-fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
+/// The first reason that holds a queued review back.
+pub(crate) fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     let now = plan.now();
     let bead = plan.state().live_bead(review.bead_id)?;
     let wait = |code, message: &str| Some(Wait::new(review.bead_id, code, message, now));
@@ -47,18 +55,18 @@ fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     if !review::is_lane_free(plan, review) {
         return wait(WaitCode::WaitingReview, "Another branch is being reviewed or merged into the same target.");
     }
-    let refinery = plan.state().refinery()?;
-    if plan.state().assignment_of_agent(refinery.agent_id).is_some() {
+    // Also the session of a refinery that was removed and is still finishing.
+    if plan.state().live_assignments().any(|live| live.kind.role() == Role::Refinery) {
         return wait(WaitCode::WaitingReview, "The refinery is busy with another branch.");
     }
     None
 }
 
-fn assign(plan: &mut Plan, review: &Review) {
-    let Some(refinery) = plan.state().refinery().map(|agent| agent.agent_id) else { return };
-    let head = review.head_commit.clone();
-    plan.update_bead(review.bead_id, |bead| bead.head_commit = head);
-    if assignment::assign(plan, review.bead_id, refinery).is_some() {
-        review::move_to(plan, review.bead_id, ReviewState::Reviewing);
-    }
+/// Gives a review to the refinery, at the newest commit of its branch.
+pub(crate) fn assign(plan: &mut Plan, review_id: BeadId, refinery: AgentId, actor: &str) -> Option<AssignmentId> {
+    let head = plan.state().reviews.get(&review_id).and_then(|review| review.head_commit.clone());
+    plan.update_bead(review_id, |bead| bead.head_commit = head);
+    let assigned = assignment::assign_by(plan, review_id, refinery, actor)?;
+    review::move_to(plan, review_id, ReviewState::Reviewing);
+    Some(assigned)
 }

@@ -2,8 +2,8 @@
 
 use crate::id::AgentId;
 use crate::limits::AGENT_IDLE;
-use crate::rig::agent::AgentRole;
-use crate::rig::plan::{Plan, Write};
+use crate::rig::agent::{self, AgentRole};
+use crate::rig::plan::Plan;
 
 pub(crate) fn run(plan: &mut Plan) {
     let now = plan.now();
@@ -17,6 +17,6 @@ pub(crate) fn run(plan: &mut Plan) {
         .map(|agent| agent.agent_id)
         .collect();
     for agent_id in idle {
-        plan.write(Write::RemoveAgent(agent_id));
+        agent::deregister(plan, agent_id);
     }
 }

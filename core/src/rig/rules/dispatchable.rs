@@ -18,11 +18,6 @@ pub(crate) fn obstacle(plan: &Plan, bead: &Bead) -> Option<Wait> {
     if let Some(parked) = &bead.parked {
         return wait(WaitCode::NeedsDecision, &parked.message);
     }
-    if let Some(until) = bead.claimed_until {
-        let who = bead.claimed_by.as_deref().unwrap_or("somebody");
-        let wait = Wait::new(bead.bead_id, WaitCode::AgentRunning, format!("{who} works on it outside the town."), now);
-        return Some(wait.until(Some(until)));
-    }
     if let Some(blocked) = blocked(plan, bead) {
         return Some(blocked);
     }

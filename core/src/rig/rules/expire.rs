@@ -14,8 +14,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .collect();
     for (bead_id, status) in lapsed {
         plan.update_bead(bead_id, |bead| {
-            bead.claimed_by = None;
-            bead.claimed_until = None;
+            bead.end_claim();
             bead.status = BeadStatus::Open;
         });
         plan.status_changed(bead_id, status, BeadStatus::Open, "expire");

@@ -18,6 +18,7 @@ pub(super) mod jobs;
 pub(super) mod lease_lost;
 pub(super) mod lease_probe;
 pub(super) mod merge;
+pub(super) mod prune;
 pub(super) mod refinery;
 pub(super) mod reorder;
 pub(super) mod repair;

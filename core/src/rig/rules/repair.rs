@@ -33,9 +33,7 @@ fn is_impossible(plan: &Plan, bead: &Bead) -> bool {
         return false;
     }
     match bead.status {
-        BeadStatus::InProgress => {
-            plan.state().assignment_of_bead(bead.bead_id).is_none() && bead.claimed_until.is_none()
-        }
+        BeadStatus::InProgress => plan.state().assignment_of_bead(bead.bead_id).is_none() && !bead.is_claimed(),
         BeadStatus::InReview => plan.state().review_of_source(bead.bead_id).is_none(),
         BeadStatus::Open | BeadStatus::Closed | BeadStatus::Failed => false,
     }

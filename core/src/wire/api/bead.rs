@@ -293,6 +293,10 @@ pub struct PatchBead {
     pub status: Option<BeadStatus>,
     /// All dependencies.
     pub depends_on: Option<Vec<BeadId>>,
+    /// The bead that it belongs to.
+    pub parent_bead_id: Option<Option<BeadId>>,
+    /// The rig to move to.
+    pub rig_id: Option<RigId>,
     /// Model, unchecked.
     pub model: Option<Option<String>>,
     /// Budget.
@@ -301,8 +305,19 @@ pub struct PatchBead {
 
 impl Request for PatchBead {
     fn read(fields: &mut Fields<'_>) -> Self {
-        const KEYS: [&str; 9] =
-            ["title", "body", "priority", "labels", "metadata", "status", "depends_on", "model", "budget_usd"];
+        const KEYS: [&str; 11] = [
+            "title",
+            "body",
+            "priority",
+            "labels",
+            "metadata",
+            "status",
+            "depends_on",
+            "parent_bead_id",
+            "rig_id",
+            "model",
+            "budget_usd",
+        ];
         if !KEYS.iter().any(|key| fields.names(key)) {
             let message = "change at least one field";
             fields.issue("", crate::wire::envelope::IssueCode::Required, message);
@@ -311,15 +326,21 @@ impl Request for PatchBead {
         if title_is_cleared {
             fields.issue("title", crate::wire::envelope::IssueCode::Required, "cannot be cleared");
         }
+        let mut metadata = fields.metadata("metadata");
+        // As in a new bead: `metadata.model` chooses a model, `null` there clears it.
+        let of_metadata = metadata.as_mut().and_then(|metadata| metadata.remove("model"));
+        let of_metadata = of_metadata.map(|model| model.as_str().map(str::to_owned));
         Self {
             title: fields.optional_text("title", 1, TITLE_MAX),
             body: fields.names("body").then(|| fields.optional_text("body", 0, BODY_MAX)),
             priority: fields.optional_word("priority"),
             labels: fields.names("labels").then(|| fields.labels("labels").unwrap_or_default()),
-            metadata: fields.metadata("metadata"),
+            metadata,
             status: fields.optional_word("status"),
             depends_on: fields.names("depends_on").then(|| fields.ids("depends_on", crate::limits::SLING_TASKS_MAX)),
-            model: fields.names("model").then(|| fields.optional_text("model", 0, MODEL_ID_MAX)),
+            parent_bead_id: fields.names("parent_bead_id").then(|| fields.optional_id("parent_bead_id")),
+            rig_id: fields.optional_id("rig_id"),
+            model: fields.names("model").then(|| fields.optional_text("model", 0, MODEL_ID_MAX)).or(of_metadata),
             budget_micros: fields.names("budget_usd").then(|| fields.optional_positive("budget_usd").map(micros)),
         }
     }

@@ -8,8 +8,9 @@ use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, T
 use gastown_core::models::{Catalogue, RigModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, RigToTown, TownBreaker, TownState, TownToRig};
 use gastown_core::rig::assignment::Phase;
+use gastown_core::rig::bead::BeadStatus;
 use gastown_core::rig::breaker::Breaker;
-use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead};
+use gastown_core::rig::command::{BeadPatch, Done, Judge, NewAgent, NewBead, Submit};
 use gastown_core::rig::event::{
     Beat, JobAnswer, JobFact, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage,
 };
@@ -69,6 +70,7 @@ impl Player {
             breaker: Breaker::default(),
             next_epoch: 1,
             drain_epoch: 0,
+            pruned_at: None,
         };
         let mut player = Self {
             catalogue: Catalogue::load(None).unwrap(),
@@ -119,6 +121,40 @@ impl Player {
                 actor: "ann".into(),
             }),
             ["update", name, rest @ ..] => self.update(name, rest),
+            ["claim", name, rest @ ..] => self.claim(name, rest),
+            ["submit", name, rest @ ..] => self.submit(name, rest),
+            ["delete", name] => self.command(Command::DeleteBead { bead_id: self.bead(name), actor: "ann".into() }),
+            ["register", role, name, rest @ ..] => self.register(role, name, rest),
+            ["get", role] => self.command(Command::GetAgent(role.parse().unwrap())),
+            ["hook", agent, name] => {
+                let (agent_id, bead_id) = (self.agent(agent), self.bead(name));
+                self.command(Command::Hook { agent_id, bead_id, actor: "ann".into() });
+            }
+            ["unhook", agent] => {
+                self.command(Command::Unhook { agent_id: self.agent(agent), actor: "ann".into() });
+            }
+            ["reassign", name, rest @ ..] => {
+                let (bead_id, agent_id) = (self.bead(name), rest.first().map(|agent| self.agent(agent)));
+                self.command(Command::Reassign { bead_id, agent_id, actor: "ann".into() });
+            }
+            [verb @ ("stop" | "reset"), agent] => self.command(Command::StopAgent {
+                agent_id: self.agent(agent),
+                resets: *verb == "reset",
+                reason: None,
+                actor: "ann".into(),
+            }),
+            ["remove", agent] => {
+                self.command(Command::RemoveAgent { agent_id: self.agent(agent), actor: "ann".into() });
+            }
+            ["close-own", agent, name] => {
+                self.command(Command::CloseOwn { bead_id: self.bead(name), agent_id: self.agent(agent) });
+            }
+            ["checkpoint", agent, json] => {
+                let data = json.replace('\'', "\"").parse().unwrap();
+                self.command(Command::SetCheckpoint { session: self.session(agent), data });
+            }
+            ["show", name] if self.beads.values().any(|known| known == name) => self.tell_bead(name),
+            ["show", agent] => self.tell_agent(agent),
             ["ready", agent] => self.reported(agent, SessionFact::Ready),
             ["accept", agent] => {
                 let key = self.session(agent);
@@ -179,7 +215,12 @@ impl Player {
     }
 
     fn create(&mut self, name: &str, rest: &[&str]) {
-        let id = BeadId::from_u128((0xb000_0000 + name[1..].parse::<u128>().unwrap()) << 96);
+        let number = name[1..].parse::<u128>().unwrap();
+        let mut id = BeadId::from_u128((0xb000_0000 + number) << 96);
+        if let ["like", other, ..] = rest {
+            let alike = u128::from_str_radix(&self.bead(other).digits(8), 16).unwrap() << 96;
+            id = BeadId::from_u128(alike | number << 64);
+        }
         self.beads.insert(id, name.to_owned());
         let mut new =
             NewBead { bead_id: Some(id), title: name.to_owned(), created_by: "ann".into(), ..NewBead::default() };
@@ -188,6 +229,9 @@ impl Player {
                 ["priority", level] => new.priority = Some(level.parse().unwrap()),
                 ["label", label] => drop(new.labels.insert(label.to_owned())),
                 ["after", blocker] => new.depends_on.push(self.bead(blocker)),
+                ["like", _] => (),
+                ["parent", parent] => new.parent_id = Some(self.bead(parent)),
+                ["meta", key] => drop(new.metadata.insert(key.to_owned(), serde_json::json!("given"))),
                 ["model", model] => new.model = Some(model.parse().unwrap()),
                 ["title", title] => new.title = title.to_owned(),
                 ["by", who] => {
@@ -209,10 +253,49 @@ impl Player {
             }
             ["status", status] => patch.status = Some(status.parse().unwrap()),
             ["title", title] => patch.title = Some(title.to_owned()),
+            ["priority", level] => patch.priority = Some(level.parse().unwrap()),
+            ["add", label] => drop(patch.add_labels.insert(label.to_owned())),
+            ["without", label] => drop(patch.remove_labels.insert(label.to_owned())),
+            ["parent", parent] => patch.parent_id = Some(Some(self.bead(parent))),
+            ["meta", key, value] => {
+                patch.metadata = Some([(key.to_owned(), serde_json::json!(value))].into_iter().collect());
+            }
+            ["after"] => patch.depends_on = Some(Vec::new()),
             ["after", blockers] => patch.depends_on = Some(blockers.split(',').map(|b| self.bead(b)).collect()),
             _ => panic!("update: {rest:?}"),
         }
         self.command(Command::UpdateBead { bead_id, patch, actor: "ann".into() });
+    }
+
+    fn claim(&mut self, name: &str, rest: &[&str]) {
+        let actor = rest.get(1).copied().unwrap_or("ann").to_owned();
+        let patch = BeadPatch { status: Some(BeadStatus::InProgress), ..BeadPatch::default() };
+        self.command(Command::UpdateBead { bead_id: self.bead(name), patch, actor });
+    }
+
+    fn submit(&mut self, name: &str, rest: &[&str]) {
+        let mut submit = Submit {
+            bead_id: self.bead(name),
+            branch: "work".into(),
+            commit: Some("c0ffee".into()),
+            summary: None,
+            agent_id: None,
+            actor: "ann".into(),
+        };
+        for pair in rest.chunks(2) {
+            match *pair {
+                ["branch", branch] => submit.branch = branch.to_owned(),
+                ["by", who] => submit.actor = who.to_owned(),
+                ["agent", agent] => submit.agent_id = Some(self.agent(agent)),
+                _ => panic!("submit: {pair:?}"),
+            }
+        }
+        self.command(Command::Submit(submit));
+    }
+
+    fn register(&mut self, role: &str, name: &str, rest: &[&str]) {
+        let identity = rest.first().map_or_else(|| format!("{name}@somewhere"), |&identity| identity.to_owned());
+        self.command(Command::Register(NewAgent { role: role.parse().unwrap(), name: name.to_owned(), identity }));
     }
 
     fn done(&mut self, agent: &str, rest: &[&str]) {
@@ -393,6 +476,11 @@ impl Player {
                 rig::Reference::Bead(id) => {
                     self.archive.get(&id).into_iter().for_each(|b| state.recall_bead(b.clone()))
                 }
+                rig::Reference::Family(id) => self.recall_family(&mut state, id),
+                rig::Reference::Namesakes(id) => {
+                    let alike = self.archive.values().filter(|bead| bead.bead_id.short() == id.short());
+                    alike.for_each(|bead| state.recall_bead(bead.clone()));
+                }
                 rig::Reference::Assignment(id) => {
                     self.archived_assignments.get(&id).into_iter().for_each(|a| state.recall_assignment(a.clone()));
                 }
@@ -403,10 +491,19 @@ impl Player {
             Ok((planned, _)) => self.commit(before, planned),
             Err((state, refusal)) => {
                 assert_eq!(*state, before, "a refusal changes nothing");
-                self.told.push(format!("refused: {}", self.names(&format!("{refusal:?}"))));
                 self.state = Some(*state);
+                self.told.push(format!("refused: {}", self.names(&format!("{refusal:?}"))));
                 self.forget();
             }
+        }
+    }
+
+    fn recall_family(&self, state: &mut State, id: BeadId) {
+        let mut family = vec![id];
+        while let Some(id) = family.pop() {
+            self.archive.get(&id).into_iter().for_each(|bead| state.recall_bead(bead.clone()));
+            family.extend(self.archive.values().filter(|bead| bead.parent_id == Some(id)).map(|bead| bead.bead_id));
+            family.extend(state.beads.values().filter(|bead| bead.parent_id == Some(id)).map(|bead| bead.bead_id));
         }
     }
 
@@ -436,6 +533,8 @@ impl Player {
             planned.writes,
             planned.effects
         );
+        let changes = invariant::check_step(&before, &planned);
+        assert!(changes.is_empty(), "{changes:#?}\nafter {:?}", self.told);
         self.name_new_beads(&planned);
         self.tell_changes(&before, &planned.state);
         self.tell_messages(&planned);
@@ -531,6 +630,10 @@ impl Player {
             if parked != before.beads.get(id).and_then(|bead| bead.parked.as_ref()).map(|parked| parked.code.clone()) {
                 self.told.push(format!("{} parked: {}", self.name(*id), parked.unwrap_or_else(|| "no more".into())));
             }
+        }
+        for id in before.beads.keys().filter(|id| !after.beads.contains_key(id)) {
+            self.archive.remove(id);
+            self.told.push(format!("{} deleted", self.name(*id)));
         }
         for (id, review) in &after.reviews {
             if before.reviews.get(id).map(|review| review.state) != Some(review.state) {
@@ -635,6 +738,47 @@ impl Player {
         self.told.push(names.join(" "));
     }
 
+    /// A bead as people see it; what is over is looked up where it was put away.
+    fn tell_bead(&mut self, name: &str) {
+        let id = self.bead(name);
+        let state = self.state.as_ref().unwrap();
+        let Some(bead) = state.beads.get(&id).or_else(|| self.archive.get(&id)) else {
+            return self.told.push(format!("{name} is not there"));
+        };
+        let mut text = format!("{name} {} attempt {} {} \"{}\"", bead.status, bead.attempt, bead.priority, bead.title);
+        for (what, value) in [
+            ("assignee", state.assignment_of_bead(id).map(|live| agent_name(state, state, live))),
+            ("labels", (!bead.labels.is_empty()).then(|| Vec::from_iter(bead.labels.iter().cloned()).join(","))),
+            ("branch", bead.branch.clone()),
+            ("by", bead.claimed_by.clone()),
+            ("meta", (!bead.metadata.is_empty()).then(|| serde_json::to_string(&bead.metadata).unwrap())),
+            ("checkpoint", bead.checkpoint.as_ref().map(ToString::to_string)),
+        ] {
+            text += &value.map(|value| format!(", {what} {value}")).unwrap_or_default();
+        }
+        let counters = (bead.start_failures, bead.lost_leases, bead.agent_errors);
+        if counters != (0, 0, 0) {
+            text += &format!(", counters {counters:?}");
+        }
+        let text = self.names(&text);
+        self.told.push(text);
+    }
+
+    fn tell_agent(&mut self, name: &str) {
+        let id = self.agent(name);
+        let state = self.state.as_ref().unwrap();
+        let shape = gastown_core::wire::api::agent::Agent::of(state, &state.agents[&id]);
+        let hook = shape.current_hook_bead_id.map_or("nothing".to_owned(), |id| self.name(id));
+        let checkpoint = shape.checkpoint.map(|data| format!(", checkpoint {data}")).unwrap_or_default();
+        self.told.push(format!("{} {} on {hook}{checkpoint}", shape.name, shape.status));
+    }
+
+    fn agent(&self, name: &str) -> gastown_core::id::AgentId {
+        let mut agents = self.state.as_ref().unwrap().agents.values();
+        let found = agents.find(|agent| agent.name.eq_ignore_ascii_case(name));
+        found.unwrap_or_else(|| panic!("no agent {name}")).agent_id
+    }
+
     fn session(&self, agent: &str) -> SessionKey {
         let state = self.state.as_ref().unwrap();
         let live = state
@@ -672,9 +816,13 @@ impl Player {
 
     /// The text with ids replaced by the scenario's names.
     fn names(&self, text: &str) -> String {
-        self.beads.iter().fold(text.to_owned(), |text, (id, name)| {
+        let text = self.beads.iter().fold(text.to_owned(), |text, (id, name)| {
             text.replace(&format!("BeadId({id})"), name).replace(&id.to_string(), name)
-        })
+        });
+        self.state
+            .iter()
+            .flat_map(|state| state.agents.values())
+            .fold(text, |text, agent| text.replace(&format!("AgentId({})", agent.agent_id), &agent.name))
     }
 }
 

@@ -72,13 +72,32 @@ const RARE_STEPS: [&str; 12] = [
     "config",
 ];
 
+/// What people do by hand; the word `B` is a bead, `A` an agent.
+const HAND_STEPS: [&str; 14] = [
+    "claim B",
+    "claim B by bob",
+    "submit B branch by-hand",
+    "update B status open",
+    "update B priority critical",
+    "update B without gt:held",
+    "delete B",
+    "hook A B",
+    "hook A B",
+    "unhook A",
+    "reassign B A",
+    "reset A",
+    "stop A",
+    "remove A",
+];
+
 impl Player {
     fn random_step(&mut self, dice: &mut Dice) -> Option<String> {
         let agents = self.live_agents();
         let state = self.state.as_ref().unwrap();
         let has_job = state.jobs.values().any(|job| job.ended_at.is_none());
         let beads: Vec<String> = self.beads.values().filter(|name| name.starts_with('b')).cloned().collect();
-        Some(match dice.below(20) {
+        let known: Vec<String> = state.agents.values().map(|agent| agent.name.clone()).collect();
+        Some(match dice.below(24) {
             0 | 1 if beads.len() < 30 => {
                 let mut step = format!("create b{}", beads.len() + 1);
                 if dice.below(3) == 0 {
@@ -98,6 +117,10 @@ impl Player {
                 let verdict = ["approve", "approve", "request_changes", "reject"][dice.below(4)];
                 format!("verdict {verdict} feedback words")
             }
+            20 | 21 => dice
+                .pick(&HAND_STEPS)?
+                .replace(" B", &format!(" {}", dice.pick(&beads)?))
+                .replace(" A", &format!(" {}", dice.pick(&known)?)),
             10 => dice.pick(&RARE_STEPS)?.replace(" A", &format!(" {}", dice.pick(&agents)?)),
             _ => dice.pick(&SESSION_STEPS)?.replace(" A", &format!(" {}", dice.pick(&agents)?)),
         })
