@@ -122,7 +122,7 @@ CREATE TABLE beads (
   created_at integer not null,
   updated_at integer not null,
   closed_at integer,
-  version integer not null default 1, branch_digits integer not null default 8,
+  version integer not null default 1, branch_digits integer not null default 8, budget_warned integer not null default 0 check (budget_warned in (0, 1)), saved text,
   check ((status = 'closed') = (closed_at is not null and outcome is not null)),
   check ((status = 'failed') = (failure is not null))
 ) strict;
@@ -404,6 +404,13 @@ CREATE TABLE steps (
   summary text,
   closed_at integer,
   primary key (molecule_id, idx)
+) strict, without rowid;
+
+CREATE TABLE usage (
+  scope text primary key,
+  tokens_in integer not null,
+  tokens_out integer not null,
+  cost_micros integer not null
 ) strict, without rowid;
 
 CREATE VIEW bead_view as

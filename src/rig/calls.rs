@@ -92,6 +92,15 @@ pub struct Overview {
     pub is_truncated: bool,
 }
 
+/// What the runtime does about sessions after a heartbeat.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatsReply {
+    /// Sessions that shall end.
+    pub stop: Vec<Ref>,
+    /// Sessions that shall finish, because a budget is used up.
+    pub wrap_up: Vec<Ref>,
+}
+
 /// A verdict's effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
@@ -142,7 +151,7 @@ calls! {
         agents: Vec<AgentBeat>,
         /// Live jobs.
         jobs: Vec<JobBeat>,
-    } -> Vec<Ref>;
+    } -> BeatsReply;
     /// Ends of sessions.
     "/runtime_outcomes" RuntimeOutcomes {
         /// Oldest first.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use gastown_core::id::{BeadId, IdSeed};
+use gastown_core::id::{AssignmentId, BeadId, IdSeed};
 use gastown_core::protocol::RigToTown;
 use gastown_core::rig::event::Event;
 use gastown_core::rig::{self, Applied, Command, Context, Effect, Planned, Receipt, State, invariant};
@@ -62,6 +62,23 @@ impl Desk {
     /// Applies facts.
     pub(super) fn observe(&self, events: Vec<Event>) -> Result<Committed<Vec<Receipt>>> {
         self.commit(|state, context| Ok(rig::observe(state, context, events)), |_, receipts| Ok(receipts))
+    }
+
+    /// Applies facts that may be about sessions whose work is done.
+    pub(super) fn observe_about(
+        &self,
+        events: Vec<Event>,
+        sessions: Vec<AssignmentId>,
+    ) -> Result<Committed<Vec<Receipt>>> {
+        self.commit(
+            |mut state, context| {
+                for assignment_id in sessions {
+                    store::recall_spender(&self.sql, &mut state, assignment_id)?;
+                }
+                Ok(rig::observe(state, context, events))
+            },
+            |_, receipts| Ok(receipts),
+        )
     }
 
     /// Applies a command, or refuses it. `view` shapes the reply.

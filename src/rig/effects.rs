@@ -20,7 +20,7 @@ use crate::call::{Call, ask};
 use crate::env::{Object, stub};
 use crate::error::Result;
 use crate::town::calls::Deliver;
-use crate::town_container::calls::{PushToSession, QuerySession, RunJob, StartSession, StopSession};
+use crate::town_container::calls::{PushToSession, QuerySession, RunJob, StartSession, StopSession, WrapUpSession};
 
 /// Rounds of talk with the Town in one go: asking, being granted, reporting back. More is left to the next tick.
 const ROUNDS_MAX: usize = 4;
@@ -58,6 +58,9 @@ impl Desk {
             Effect::StartSession(assignment_id) => self.start_session(assignment_id).await,
             Effect::StopSession { assignment_id, epoch, code, message } => {
                 self.stop_session(SessionKey { assignment_id, epoch }, code, message).await.map(|()| None)
+            }
+            Effect::WrapUp { assignment_id, epoch, message } => {
+                self.wrap_up(SessionKey { assignment_id, epoch }, message).await.map(|()| None)
             }
             Effect::QuerySession(assignment_id) => self.query_session(assignment_id).await,
             Effect::AskIdle { assignment_id, nudge } => self.ask_idle(assignment_id, nudge).await.map(|()| None),
@@ -102,6 +105,13 @@ impl Desk {
         let town_id = self.read(|state| Ok(state.rig.town_id))?;
         let call = StopSession { town_id, session, mode: StopMode::Save, reason: Reason { code, message } };
         self.ask_container(town_id, &call).await.map(drop)
+    }
+
+    /// Whether it arrived is not recorded: heartbeats say it again, and the lease stops what does not listen.
+    async fn wrap_up(&self, session: SessionKey, message: String) -> Result<()> {
+        let town_id = self.read(|state| Ok(state.rig.town_id))?;
+        let reason = Reason { code: "budget_reached".to_owned(), message };
+        self.ask_container(town_id, &WrapUpSession { town_id, session, reason }).await
     }
 
     async fn query_session(&self, assignment_id: AssignmentId) -> Result<Option<Event>> {

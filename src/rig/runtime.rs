@@ -4,14 +4,15 @@ use std::rc::Rc;
 
 use gastown_core::id::RigRef;
 use gastown_core::protocol::{BatchReply, RigToTown};
+use gastown_core::rig::assignment::{Pending, Phase};
 use gastown_core::rig::event::{Event, JobFact};
 use gastown_core::rig::{Effect, Receipt};
 use gastown_core::session::{Role, SessionKey};
 use gastown_core::wire::fact;
-use gastown_core::wire::report::{Fact, FactResult, ItemStatus, OutcomeResult, Ref};
+use gastown_core::wire::report::{AgentBeat, Fact, FactResult, ItemStatus, OutcomeResult, Ref};
 
 use super::Desk;
-use super::calls::{Deliver, LiveSessions, Running, RuntimeBeats, RuntimeFacts, RuntimeOutcomes};
+use super::calls::{BeatsReply, Deliver, LiveSessions, Running, RuntimeBeats, RuntimeFacts, RuntimeOutcomes};
 use crate::error::Result;
 
 /// Numbered messages of the Town; the answer brings ours the other way. The first contact makes the rig.
@@ -50,8 +51,8 @@ pub(super) async fn facts(desk: &Rc<Desk>, call: RuntimeFacts) -> Result<Vec<Fac
     Ok(results)
 }
 
-/// The rig's part of a heartbeat; the answer names sessions that shall end.
-pub(super) async fn beats(desk: &Rc<Desk>, call: RuntimeBeats) -> Result<Vec<Ref>> {
+/// The rig's part of a heartbeat; the answer names sessions that shall end, or finish.
+pub(super) async fn beats(desk: &Rc<Desk>, call: RuntimeBeats) -> Result<BeatsReply> {
     let mut events = Vec::with_capacity(call.agents.len() + call.jobs.len());
     for beat in &call.agents {
         let (key, fact) = fact::beat(beat, call.instance_id);
@@ -68,18 +69,29 @@ pub(super) async fn beats(desk: &Rc<Desk>, call: RuntimeBeats) -> Result<Vec<Ref
         .filter(|(_, receipt)| **receipt == Receipt::Stale)
         .map(|(beat, _)| beat.session)
         .collect();
+    let wrap_up = desk.read(|state| {
+        let finishes = |beat: &&AgentBeat| {
+            let live = state.assignments.get(&beat.session.assignment_id);
+            live.is_some_and(|a| a.phase == Phase::Finishing && a.pending == Some(Pending::Budget))
+        };
+        Ok(call.agents.iter().filter(finishes).map(|beat| beat.session).collect())
+    })?;
     desk.act(committed.effects).await;
-    Ok(stop)
+    Ok(BeatsReply { stop, wrap_up })
 }
 
 /// Ends of sessions; one result each.
 pub(super) async fn outcomes(desk: &Rc<Desk>, call: RuntimeOutcomes) -> Result<Vec<OutcomeResult>> {
-    let events = call.outcomes.iter().map(|outcome| {
+    // What was spent since the last heartbeat counts also where the session's work is done already.
+    let events = call.outcomes.iter().flat_map(|outcome| {
         let (key, fact) = fact::over(outcome);
-        Event::SessionReported(key, fact)
+        let spent = fact::usage(&outcome.tokens, outcome.cost_usd);
+        [Event::SessionSpent(key, spent), Event::SessionReported(key, fact)]
     });
-    let committed = desk.observe(events.collect())?;
-    let results = call.outcomes.iter().zip(&committed.value).map(|(outcome, receipt)| OutcomeResult {
+    let spenders = call.outcomes.iter().map(|outcome| outcome.session.assignment_id).collect();
+    let committed = desk.observe_about(events.collect(), spenders)?;
+    let receipts = committed.value.iter().skip(1).step_by(2);
+    let results = call.outcomes.iter().zip(receipts).map(|(outcome, receipt)| OutcomeResult {
         key: outcome.key.clone(),
         status: status_of(*receipt),
         code: None,

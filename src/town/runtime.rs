@@ -113,6 +113,7 @@ pub(super) fn mayor_beat(inner: &Rc<Inner>, call: calls::MayorBeat) -> Result<Ru
 
 pub(super) fn mayor_outcome(inner: &Rc<Inner>, call: calls::MayorOutcome) -> Result<ItemStatus> {
     let (key, over) = fact::over(&call.outcome);
+    inner.observe(vec![Event::MayorSpent(key, fact::usage(&call.outcome.tokens, call.outcome.cost_usd))])?;
     Ok(inner.observe(vec![Event::MayorReported(key, over)])?.first().map_or(ItemStatus::Rejected, status))
 }
 

@@ -87,6 +87,22 @@ impl Call for StopSession {
     type Reply = bool;
 }
 
+/// Tells a session to commit, push and report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WrapUpSession {
+    /// The town.
+    pub town_id: TownId,
+    /// Which session.
+    pub session: SessionKey,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Call for WrapUpSession {
+    const PATH: &'static str = "/wrap_up_session";
+    type Reply = ();
+}
+
 /// Pushes messages into a session; none when the runtime did not answer or does not have it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PushToSession {

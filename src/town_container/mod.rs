@@ -89,6 +89,7 @@ impl Keeper {
             c::StartSession::PATH => incoming.answer(|call| orders::start_session(self, call)).await,
             c::QuerySession::PATH => incoming.answer(|call| orders::query_session(self, call)).await,
             c::StopSession::PATH => incoming.answer(|call| orders::stop_session(self, call)).await,
+            c::WrapUpSession::PATH => incoming.answer(|call| orders::wrap_up_session(self, call)).await,
             c::PushToSession::PATH => incoming.answer(|call| orders::push_to_session(self, call)).await,
             c::RunJob::PATH => incoming.answer(|call| orders::run_job(self, call)).await,
             c::CancelJob::PATH => incoming.answer(|call| orders::cancel_job(self, call)).await,

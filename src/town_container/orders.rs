@@ -3,10 +3,11 @@
 
 use std::rc::Rc;
 
+use gastown_core::limits::FINISH_LIMIT;
 use gastown_core::session::{JobAnswer, SessionAnswer, StartAnswer};
 use gastown_core::wire::control::{
     CheckRepo, DrainOrder, JobOrder, JobView, PushMessages, PushedMessages, RemoveOrder, SessionView, StopMode,
-    StopOrder,
+    StopOrder, WrapUpOrder,
 };
 use gastown_core::wire::order::{Delivery, SessionOrder};
 use serde_json::Value;
@@ -14,7 +15,7 @@ use worker::Method;
 
 use super::calls::{
     self, CancelJob, Forget, PushToSession, QuerySession, Reconfigure, RunJob, SetNeeded, SleepRuntime, StartSession,
-    StopSession,
+    StopSession, WrapUpSession,
 };
 use super::store::ContainerState;
 use super::{Keeper, watch};
@@ -111,6 +112,15 @@ pub(super) async fn stop_session(keeper: &Rc<Keeper>, call: StopSession) -> Resu
         Answer::Refused(refused) => Ok(matches!(refused.status, 404 | 409)),
         Answer::Silent(why) => Err(Fault::new("order a stop", why).into()),
     }
+}
+
+/// Tells a session to finish. One that does not hear of it is told by the answer to its runtime's next heartbeat.
+pub(super) async fn wrap_up_session(keeper: &Rc<Keeper>, call: WrapUpSession) -> Result<()> {
+    let path = format!("/assignments/{}/wrap-up", call.session.assignment_id);
+    let within_s = u32::try_from(FINISH_LIMIT.as_secs()).unwrap_or(u32::MAX);
+    let order = WrapUpOrder { epoch: call.session.epoch, reason: call.reason, within_s };
+    let _: Answer<Value> = keeper.call(call.town_id, Method::Post, &path, Some(&order)).await?;
+    Ok(())
 }
 
 /// Pushes messages into a session.

@@ -135,7 +135,11 @@ pub(super) async fn heartbeat(keeper: &Rc<Keeper>, call: RuntimeBeats) -> Result
         by_rig.entry(job.rig_id).or_insert_with(|| of(beat.instance_id)).jobs.push(job.clone());
     }
     let asked = join_all(by_rig.into_iter().map(|(rig_id, beats)| keeper.ask_rig(rig_id, beats))).await;
-    let mut stop: Vec<Ref> = asked.into_iter().filter_map(Result::ok).flatten().collect();
+    let (mut stop, mut wrap_up) = (Vec::<Ref>::new(), Vec::<Ref>::new());
+    for answer in asked.into_iter().filter_map(Result::ok) {
+        stop.extend(answer.stop);
+        wrap_up.extend(answer.wrap_up);
+    }
     let mayors = beat.agents.iter().filter(|agent| agent.session.rig_id.rig().is_none()).cloned().collect();
     let heartbeat = Heartbeat { agents: mayors, jobs: Vec::new(), ..beat.clone() };
     let word = keeper.ask_town(row.town_id, &town::MayorBeat { heartbeat }).await?;
@@ -145,7 +149,7 @@ pub(super) async fn heartbeat(keeper: &Rc<Keeper>, call: RuntimeBeats) -> Result
         config_version: word.config_version,
         expiring: keeper.expiring(beat.agents.iter().map(|agent| agent.session).filter(|s| !stop.contains(s))),
         stop,
-        wrap_up: Vec::new(),
+        wrap_up,
     })
 }
 

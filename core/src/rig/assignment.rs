@@ -163,7 +163,7 @@ pub struct Assignment {
     pub summary: Option<String>,
     /// What it left for the next one.
     pub checkpoint: Option<Value>,
-    /// Where unpublished work was saved: ref and commit.
+    /// Where unpublished work was saved, by an earlier session of the bead or by this one: ref and commit.
     pub saved: Option<(String, String)>,
     /// As metered.
     pub tokens_in: u64,
@@ -335,7 +335,7 @@ pub fn assign_by(plan: &mut Plan, bead_id: BeadId, agent_id: AgentId, actor: &st
         message: None,
         summary: None,
         checkpoint: None,
-        saved: None,
+        saved: bead.saved,
         tokens_in: 0,
         tokens_out: 0,
         cost_micros: 0,
@@ -378,7 +378,12 @@ pub fn stop(plan: &mut Plan, assignment_id: AssignmentId, pending: Pending, code
                 assignment.lease_until = Some(lease);
                 assignment.probe_until = None;
             });
-            plan.effect(stop_session(&assignment, code, message));
+            plan.effect(match pending {
+                Pending::Budget => {
+                    Effect::WrapUp { assignment_id, epoch: assignment.epoch, message: message.to_owned() }
+                }
+                Pending::Stopped | Pending::Failed => stop_session(&assignment, code, message),
+            });
             bead_after_session(plan, assignment.bead_id);
         }
         Phase::Finishing | Phase::Ended => (),
@@ -417,6 +422,7 @@ pub fn end(plan: &mut Plan, assignment_id: AssignmentId, end: End) {
         bead.checkpoint = checkpoint.or(bead.checkpoint.take());
         if end.outcome.is_result() {
             bead.clear_counters();
+            bead.saved = None;
         }
         if let Some(charge) = end.charge.filter(|_| bead.is_live()) {
             bead.charge(charge, end.retry_after, now);

@@ -125,6 +125,9 @@ pub struct Parked {
     pub since: Timestamp,
 }
 
+/// The code of a bead that is parked because its budget is used up.
+pub const BUDGET: &str = "budget";
+
 /// The label that keeps a bead from being dispatched.
 pub const HELD: &str = "gt:held";
 /// The label of review work: a branch to be judged.
@@ -201,6 +204,10 @@ pub struct Bead {
     pub model: Option<ModelId>,
     /// Budget in micro-dollars, if a caller set one.
     pub budget_micros: Option<u64>,
+    /// People were told that its budget nears its end.
+    pub is_budget_warned: bool,
+    /// Where unpublished work of its last session was saved: ref and commit.
+    pub saved: Option<(String, String)>,
     /// Charges of domain.md 5.5.
     pub start_failures: u32,
     /// Charges of domain.md 5.5.
@@ -225,7 +232,7 @@ pub struct Bead {
     pub outcome: Option<BeadOutcome>,
     /// The last agent's checkpoint.
     pub checkpoint: Option<Value>,
-    /// Sum over its assignments.
+    /// Sum over its assignments; a root's is its whole family's.
     pub tokens_in: u64,
     /// Sum over its assignments.
     pub tokens_out: u64,
@@ -268,6 +275,8 @@ impl Bead {
             head_commit: None,
             model: None,
             budget_micros: None,
+            is_budget_warned: false,
+            saved: None,
             start_failures: 0,
             lost_leases: 0,
             agent_errors: 0,
@@ -447,6 +456,14 @@ pub fn unpark(plan: &mut Plan, bead_id: BeadId) {
     }
 }
 
+/// The warning about its budget is settled.
+pub fn forget_warning(plan: &mut Plan, bead_id: BeadId) {
+    if plan.state().beads.get(&bead_id).is_some_and(|bead| bead.is_budget_warned) {
+        plan.update_bead(bead_id, |bead| bead.is_budget_warned = false);
+        escalation::clear_warning(plan, bead_id);
+    }
+}
+
 /// Sets every edge that waits for `blocker_id`, unless it was waived (domain.md 3.5).
 pub fn settle_edges(plan: &mut Plan, blocker_id: BeadId, state: EdgeState) {
     let edges: Vec<Edge> = plan
@@ -469,6 +486,7 @@ fn ended(plan: &mut Plan, bead_id: BeadId, actor: &str) {
     if let Some(assignment_id) = plan.state().assignment_of_bead(bead_id).map(|live| live.assignment_id) {
         assignment::stop(plan, assignment_id, assignment::Pending::Stopped, "bead_ended", "its bead ended");
     }
+    forget_warning(plan, bead_id);
     review::cancel_reviews_of(plan, bead_id, actor);
     for child in plan.state().live_children(bead_id) {
         close(plan, child, BeadOutcome::Cancelled, actor);

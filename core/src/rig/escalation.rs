@@ -1,6 +1,7 @@
 //! How the rig calls for a person: one open escalation per subject and cause, raised and cleared as messages to the
 //! Town, which keeps the inbox (domain.md 9.6).
 
+use super::bead::Bead;
 use super::plan::Plan;
 use crate::id::BeadId;
 use crate::protocol::{Escalation, RigToTown, Severity};
@@ -41,6 +42,32 @@ pub(super) fn raise_for_bead(
         convoy_id,
         choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
     })));
+}
+
+/// Tells people that the budget of a bead and its family nears its end.
+pub(super) fn raise_warning(plan: &mut Plan, root: &Bead, message: &str) {
+    plan.post(RigToTown::EscalationRaised(Box::new(Escalation {
+        dedup_key: warning_key(root.bead_id),
+        severity: Severity::Medium,
+        category: "bead".to_owned(),
+        code: "budget_warning".to_owned(),
+        title: format!("The budget of \"{}\" nears its end", root.title),
+        message: message.to_owned(),
+        bead_id: Some(root.bead_id),
+        agent_id: None,
+        assignment_id: None,
+        convoy_id: root.convoy_id,
+        choices: Vec::new(),
+    })));
+}
+
+/// The warning is settled.
+pub(super) fn clear_warning(plan: &mut Plan, bead_id: BeadId) {
+    plan.post(RigToTown::EscalationCleared { dedup_key: warning_key(bead_id) });
+}
+
+fn warning_key(bead_id: BeadId) -> String {
+    format!("budget:{bead_id}")
 }
 
 /// The cause is gone: the bead ended, was retried, or goes on.

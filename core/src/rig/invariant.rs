@@ -29,7 +29,9 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     new_assignments_may_start(planned, now, &mut breaches);
     nobody_waits_for_himself(state, &mut breaches);
     satisfied_means_closed(state, &mut breaches);
+    parked_beads_rest(state, &mut breaches);
     failed_edges_hold(state, &mut breaches);
+    spend_is_counted(state, &mut breaches);
     names_are_unique(state, &mut breaches);
     every_live_bead_waits_once(state, &mut breaches);
     the_alarm_is_in_time(planned, now, &mut breaches);
@@ -187,6 +189,16 @@ fn new_assignments_may_start(planned: &Planned, now: Timestamp, breaches: &mut V
     }
 }
 
+/// 13: no assignment is made for a bead that a person must decide about, or whose root is.
+fn parked_beads_rest(state: &State, breaches: &mut Vec<String>) {
+    for assignment in state.live_assignments().filter(|assignment| assignment.phase == Phase::Queued) {
+        let parked = state.beads.get(&assignment.bead_id).and_then(|bead| state.parked(bead));
+        if let Some(parked) = parked {
+            breaches.push(format!("13: bead {} is queued, but parked: {}", assignment.bead_id, parked.code));
+        }
+    }
+}
+
 /// 14: no bead waits for itself, by way of others.
 fn nobody_waits_for_himself(state: &State, breaches: &mut Vec<String>) {
     let holds = |edge: &&Edge| matches!(edge.state, EdgeState::Pending | EdgeState::Failed);
@@ -217,6 +229,17 @@ fn satisfied_means_closed(state: &State, breaches: &mut Vec<String>) {
     for edge in state.edges.values().filter(|edge| edge.state == EdgeState::Satisfied && !edge.cross) {
         if state.live_bead(edge.blocker_id).is_some() {
             breaches.push(format!("15: bead {} waits no more for {}, which is live", edge.bead_id, edge.blocker_id));
+        }
+    }
+}
+
+/// 25: a bead's totals are not below those of an assignment that is in view.
+fn spend_is_counted(state: &State, breaches: &mut Vec<String>) {
+    for assignment in state.assignments.values() {
+        let Some(bead) = state.beads.get(&assignment.bead_id) else { continue };
+        let root = state.beads.get(&bead.root_id).unwrap_or(bead);
+        if bead.cost_micros < assignment.cost_micros || root.cost_micros < bead.cost_micros {
+            breaches.push(format!("25: bead {} counts less than its parts", bead.bead_id));
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod review;
 mod rules;
 pub mod state;
+pub mod usage;
 pub mod wait;
 
 pub use crate::breaker;
@@ -38,6 +39,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("expire", rules::expire::run),           // R8  claims lapse
     ("repair", rules::repair::run),           // R9  impossible states are left
     ("caps", rules::caps::run),               // R10 fruitless work ends
+    ("bead_budget", rules::bead_budget::run), // R11 the spend of one bead is bounded
     ("child_ended", rules::child_ended::run), // R12 reworked branches are reviewed again
     ("review_policy", rules::review_policy::run), // R15 review is skipped where the settings say so
     ("gates", rules::gates::run),             // R16 facts before opinions

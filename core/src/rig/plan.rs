@@ -13,10 +13,12 @@ use super::bead::{Bead, BeadStatus, Edge};
 use super::mail::Mail;
 use super::review::{GateRun, Job, Review, Round};
 use super::state::{Rig, State};
+use super::usage::Scope;
 use super::wait::Wait;
 use crate::id::{AgentId, AssignmentId, BeadId, IdSeed, JobId, MadeFrom};
 use crate::models::Catalogue;
 use crate::protocol::{OutboxRow, RigToTown};
+use crate::session::Usage;
 use crate::time::Timestamp;
 
 /// What a plan is made with besides the state.
@@ -59,6 +61,8 @@ pub enum Write {
     Job(Box<Job>),
     /// Insert or replace.
     Mail(Mail),
+    /// Insert or replace a total of spend.
+    Usage(Scope, Usage),
     /// Insert or replace a message to the Town.
     Outbox(OutboxRow<RigToTown>),
     /// The Town has applied everything up to this number.
@@ -107,6 +111,15 @@ pub enum Effect {
         epoch: u64,
         /// Why, as a machine word.
         code: String,
+        /// Why, for people.
+        message: String,
+    },
+    /// Tell this session to commit, push and report, because a budget is used up.
+    WrapUp {
+        /// Which.
+        assignment_id: AssignmentId,
+        /// Only that one.
+        epoch: u64,
         /// Why, for people.
         message: String,
     },
@@ -278,6 +291,11 @@ impl<'a> Plan<'a> {
         self.state.reported = Some(activity);
     }
 
+    /// Remembers what the Town was told was spent.
+    pub fn set_reported_spending(&mut self) {
+        self.state.reported_spending = self.state.spending.clone();
+    }
+
     /// Orders an effect.
     pub fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
@@ -391,6 +409,8 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::GateRun(run) => drop(state.gate_runs.insert(run.run_id, run)),
         Write::Job(job) => drop(state.jobs.insert(job.job_id, *job)),
         Write::Mail(mail) => drop(state.mail.insert(mail.mail_id, mail)),
+        Write::Usage(Scope::Day(day), spent) => drop(state.spending.days.insert(day, spent)),
+        Write::Usage(Scope::Convoy(convoy_id), spent) => drop(state.spending.convoys.insert(convoy_id, spent)),
         Write::Acknowledged(seq) => drop(state.outbox.acknowledge(seq)),
         Write::Applied(seq) => state.town_applied = seq,
         // The outbox is changed where the row is made; the audit log is not part of the state.
@@ -431,6 +451,7 @@ fn touched(write: &Write, beads: &mut BTreeSet<BeadId>, agents: &mut BTreeSet<Ag
         | Write::GateRun(_)
         | Write::Job(_)
         | Write::Mail(_)
+        | Write::Usage(..)
         | Write::Outbox(_)
         | Write::Acknowledged(_)
         | Write::Applied(_)

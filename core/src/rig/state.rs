@@ -2,19 +2,20 @@
 //! step with SQL by every commit. Terminal beads and ended assignments are absent, unless a command names one: then
 //! the shell recalls it for that commit ([`State::recall_bead`]) and [`State::forget`] drops it afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::agent::{Agent, AgentRole};
 use super::assignment::Assignment;
-use super::bead::{Bead, Edge};
+use super::bead::{Bead, Edge, Parked};
 use super::breaker::Breaker;
 use super::mail::Mail;
 use super::review::{GateRun, Job, Review, Round};
+use super::usage::DAYS_KEPT;
 use super::wait::Wait;
 use crate::config::EffectiveRig;
-use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, JobId, MailId, RigId, RunId, TownId};
+use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, JobId, MailId, RigId, RunId, TownId};
 use crate::models::{RigModels, TownModels};
-use crate::protocol::{Activity, Outbox, RigToTown, TownState};
+use crate::protocol::{Activity, Outbox, RigToTown, Spending, TownState};
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -99,6 +100,8 @@ pub struct State {
     pub jobs: BTreeMap<JobId, Job>,
     /// Undelivered mail.
     pub mail: BTreeMap<MailId, Mail>,
+    /// What was spent: on the newest days, and by convoys with live beads.
+    pub spending: Spending,
     /// Messages to the Town.
     pub outbox: Outbox<RigToTown>,
     /// Newest number applied from the Town.
@@ -107,6 +110,8 @@ pub struct State {
     pub waits: BTreeMap<BeadId, Wait>,
     /// What the Town was last told is live; in memory only, so that a restart tells it again.
     pub reported: Option<Activity>,
+    /// What the Town was last told was spent; in memory only.
+    pub reported_spending: Spending,
 }
 
 impl State {
@@ -123,16 +128,29 @@ impl State {
             gate_runs: BTreeMap::new(),
             jobs: BTreeMap::new(),
             mail: BTreeMap::new(),
+            spending: Spending::default(),
             outbox: Outbox::new(Vec::new(), 1),
             town_applied: 0,
             waits: BTreeMap::new(),
             reported: None,
+            reported_spending: Spending::default(),
         }
     }
 
     /// The bead, if it is live.
     pub fn live_bead(&self, bead_id: BeadId) -> Option<&Bead> {
         self.beads.get(&bead_id).filter(|bead| bead.is_live())
+    }
+
+    /// Why a bead waits for a person: a parked root parks its whole family (domain.md 3.4).
+    pub fn parked<'a>(&'a self, bead: &'a Bead) -> Option<&'a Parked> {
+        let root = || self.beads.get(&bead.root_id).and_then(|root| root.parked.as_ref());
+        bead.parked.as_ref().or_else(root)
+    }
+
+    /// Whether this bead, or the root that it serves, waits for a person; a bead that is not live is left alone as well.
+    pub fn is_parked(&self, bead_id: BeadId) -> bool {
+        self.live_bead(bead_id).is_none_or(|bead| self.parked(bead).is_some())
     }
 
     /// Assignments that have not ended.
@@ -215,5 +233,10 @@ impl State {
         self.jobs.retain(|_, job| job.ended_at.is_none());
         self.mail.retain(|_, mail| mail.delivered_at.is_none());
         self.waits.retain(|bead_id, _| self.beads.contains_key(bead_id));
+        while self.spending.days.len() > DAYS_KEPT {
+            self.spending.days.pop_first();
+        }
+        let live: BTreeSet<ConvoyId> = self.beads.values().filter_map(|bead| bead.convoy_id).collect();
+        self.spending.convoys.retain(|convoy_id, _| live.contains(convoy_id));
     }
 }

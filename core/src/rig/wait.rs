@@ -140,7 +140,7 @@ fn under_way(plan: &Plan, bead: &Bead) -> Wait {
         };
         return Wait::new(bead.bead_id, WaitCode::AgentRunning, message, now).agent(assignment.agent_id);
     }
-    if let Some(parked) = &bead.parked {
+    if let Some(parked) = state.parked(bead) {
         return Wait::new(bead.bead_id, WaitCode::NeedsDecision, parked.message.clone(), now);
     }
     if let Some(until) = bead.claimed_until {
@@ -149,7 +149,7 @@ fn under_way(plan: &Plan, bead: &Bead) -> Wait {
         return wait.until(Some(until));
     }
     if let Some(review) = state.review_of_source(bead.bead_id) {
-        let parked = state.beads.get(&review.bead_id).and_then(|bead| bead.parked.as_ref());
+        let parked = state.beads.get(&review.bead_id).and_then(|bead| state.parked(bead));
         return match parked {
             Some(parked) => Wait::new(bead.bead_id, WaitCode::NeedsDecision, parked.message.clone(), now),
             None => Wait::new(bead.bead_id, WaitCode::WaitingReview, review_words(review.state), now),

@@ -28,6 +28,8 @@ pub enum Event {
     RepoChecked(RigId, serde_json::Value),
     /// The runtime reported about the mayor's session.
     MayorReported(SessionKey, SessionFact),
+    /// What the mayor's session has spent in all.
+    MayorSpent(SessionKey, Usage),
     /// The runtime answered the start order.
     MayorStartAnswered(SessionKey, StartAnswer),
     /// The runtime answered whether the session lives.
@@ -89,10 +91,16 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
             plan.update_rig(rig_id, |rig| rig.access = access);
             Receipt::Applied
         }
+        Event::MayorSpent(key, total) if is_current(plan, key) => {
+            mayor_has_spent(plan, total);
+            Receipt::Applied
+        }
         Event::MayorReported(key, fact) if is_current(plan, key) => mayor_reported(plan, fact),
         Event::MayorStartAnswered(key, answer) if is_current(plan, key) => mayor_start_answered(plan, answer),
         Event::MayorAnswered(key, answer) if is_current(plan, key) => mayor_answered(plan, answer),
-        Event::MayorReported(..) | Event::MayorStartAnswered(..) | Event::MayorAnswered(..) => Receipt::Stale,
+        Event::MayorSpent(..) | Event::MayorReported(..) | Event::MayorStartAnswered(..) | Event::MayorAnswered(..) => {
+            Receipt::Stale
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::control::{
-    Author, JobOrder, Kind, MergeMessage, OrderedAgent, OrderedAssignment, OrderedPrompt, PROTOCOL, Repo, Resume,
-    RigRef, Role, RuntimeConfig, RuntimeRig, StartOrder,
+    Author, JobOrder, Kind, MergeMessage, OrderedAgent, OrderedAssignment, OrderedPrompt, PROTOCOL, RemainingBudget,
+    Repo, Resume, RigRef, Role, RuntimeConfig, RuntimeRig, StartOrder,
 };
 use crate::config::{EffectiveTown, effective_rig, effective_town};
 use crate::id::{AssignmentId, InstanceId, JobId};
@@ -21,6 +21,7 @@ use crate::rig::assignment::Assignment;
 use crate::rig::bead::Bead;
 use crate::rig::review::{Review, Round, Verdict};
 use crate::rig::state::{Settings, State as RigState};
+use crate::rig::usage;
 use crate::session::JobKind;
 use crate::text::cut;
 use crate::time::Timestamp;
@@ -51,6 +52,9 @@ pub struct SessionOrder {
     pub commit: Option<String>,
     /// Saved work to start from.
     pub resume: Option<Resume>,
+    /// What the bead's family may still spend.
+    #[serde(default)]
+    pub budget: Option<RemainingBudget>,
     /// Role text and first message.
     pub prompt: OrderedPrompt,
     /// Mayor: the last messages.
@@ -92,7 +96,7 @@ impl SessionOrder {
             small_model: self.small_model,
             model_limits: BTreeMap::new(),
             prices: BTreeMap::new(),
-            budget: None,
+            budget: self.budget,
             repo: self.repo,
             branch: self.branch,
             landing_child: false,
@@ -144,10 +148,22 @@ pub fn session(state: &RigState, assignment_id: AssignmentId, nonce: Nonce) -> O
             commit: Some(commit.clone()),
             ..Resume::default()
         }),
+        budget: remaining(state, bead),
         prompt: OrderedPrompt { system: view.system(nonce), first: Some(view.first(nonce)) },
         history: None,
         is_swap: false,
     })
+}
+
+/// What is left of the budget of a bead's family; absent without one.
+fn remaining(state: &RigState, bead: &Bead) -> Option<RemainingBudget> {
+    let (limit, spent) = (usage::limit_of_family(state, bead), usage::of_family(state, bead));
+    let micros = limit.micros.map(|limit| limit.saturating_sub(spent.cost_micros));
+    #[expect(clippy::cast_precision_loss, reason = "micro-dollars of a budget are below 2^53")]
+    let remaining_usd = micros.map(|micros| micros as f64 / 1_000_000.0);
+    let remaining_tokens = limit.tokens.map(|limit| limit.saturating_sub(spent.tokens()));
+    (remaining_usd.is_some() || remaining_tokens.is_some())
+        .then_some(RemainingBudget { remaining_usd, remaining_tokens })
 }
 
 /// The order for the mayor's session: no repository, no branch, no first message.
@@ -172,6 +188,7 @@ pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<Sess
         base: None,
         commit: None,
         resume: None,
+        budget: None,
         prompt: OrderedPrompt { system: mayor_role(state, nonce), first: None },
         history: (!lines.is_empty()).then(|| message::history(lines, nonce)),
         is_swap: false,

@@ -17,7 +17,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, ",
-            "convoy_id, staged, branch, branch_digits, base, target, head_commit, model, budget_micros, start_failures, lost_leases, ",
+            "convoy_id, staged, branch, branch_digits, base, target, head_commit, model, budget_micros, budget_warned, saved, start_failures, lost_leases, ",
             "agent_errors, not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, ",
             "checkpoint, tokens_in, tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version, ",
             "(select json_group_array(label) from bead_labels l where l.bead_id = beads.bead_id) as labels ",
@@ -68,11 +68,11 @@ const SELECT_LIST: &str = select!(
 const PUT: &str = "
     insert into beads
       (bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, convoy_id, staged,
-       branch, branch_digits, base, target, head_commit, model, budget_micros, start_failures, lost_leases, agent_errors,
-       not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, checkpoint, tokens_in,
+       branch, branch_digits, base, target, head_commit, model, budget_micros, budget_warned, saved, start_failures,
+       lost_leases, agent_errors, not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, checkpoint, tokens_in,
        tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?)
     on conflict (bead_id) do update set
       type = excluded.type,
       status = excluded.status,
@@ -93,6 +93,8 @@ const PUT: &str = "
       head_commit = excluded.head_commit,
       model = excluded.model,
       budget_micros = excluded.budget_micros,
+      budget_warned = excluded.budget_warned,
+      saved = excluded.saved,
       start_failures = excluded.start_failures,
       lost_leases = excluded.lost_leases,
       agent_errors = excluded.agent_errors,
@@ -144,6 +146,8 @@ struct Row {
     head_commit: Option<String>,
     model: Option<ModelId>,
     budget_micros: Option<u64>,
+    budget_warned: bool,
+    saved: Option<Json<(String, String)>>,
     start_failures: u32,
     lost_leases: u32,
     agent_errors: u32,
@@ -191,6 +195,8 @@ impl From<Row> for Bead {
             head_commit: row.head_commit,
             model: row.model,
             budget_micros: row.budget_micros,
+            is_budget_warned: row.budget_warned,
+            saved: row.saved.map(|Json(saved)| saved),
             start_failures: row.start_failures,
             lost_leases: row.lost_leases,
             agent_errors: row.agent_errors,
@@ -314,6 +320,8 @@ pub(super) fn put(sql: &impl Sql, bead: &Bead) -> Result<(), SqlError> {
             bead.head_commit.clone().into(),
             text_or_null(bead.model.as_ref()),
             bead.budget_micros.into(),
+            bead.is_budget_warned.into(),
+            bead.saved.as_ref().map(json).into(),
             bead.start_failures.into(),
             bead.lost_leases.into(),
             bead.agent_errors.into(),

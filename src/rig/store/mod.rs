@@ -13,6 +13,7 @@ mod prune;
 mod remove;
 mod reviews;
 mod rig;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +43,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.gate_runs = reviews::live_gate_runs(sql)?.into_iter().map(|run| (run.run_id, run)).collect();
     state.jobs = jobs::live(sql)?.into_iter().map(|job| (job.job_id, job)).collect();
     state.mail = mail::undelivered(sql)?.into_iter().map(|mail| (mail.mail_id, mail)).collect();
+    state.spending = usage::live(sql)?;
     state.outbox = protocol::outbox(sql)?;
     state.town_applied = protocol::applied(sql)?;
     Ok(Some(state))
@@ -63,6 +65,7 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> 
         Write::GateRun(run) => reviews::put_gate_run(sql, run),
         Write::Job(job) => jobs::put(sql, job),
         Write::Mail(mail) => mail::put(sql, mail),
+        Write::Usage(scope, spent) => usage::put(sql, scope, *spent),
         Write::Outbox(row) => protocol::put_outbox(sql, row),
         Write::Acknowledged(seq) => protocol::acknowledged(sql, *seq),
         Write::Applied(seq) => protocol::put_applied(sql, *seq),
@@ -100,6 +103,15 @@ fn recall_beads(sql: &impl Sql, state: &mut State, found: impl IntoIterator<Item
         state.recall_bead(bead);
     }
     Ok(())
+}
+
+/// Brings what an assignment counts for back into view: itself, its bead, and the bead's root.
+pub fn recall_spender(sql: &impl Sql, state: &mut State, assignment_id: AssignmentId) -> Result<(), SqlError> {
+    recall(sql, state, &[Reference::Assignment(assignment_id)])?;
+    let bead_id = state.assignments.get(&assignment_id).map(|assignment| assignment.bead_id);
+    recall(sql, state, &bead_id.map(Reference::Bead).into_iter().collect::<Vec<_>>())?;
+    let root_id = bead_id.and_then(|bead_id| state.beads.get(&bead_id)).map(|bead| bead.root_id);
+    recall(sql, state, &root_id.map(Reference::Bead).into_iter().collect::<Vec<_>>())
 }
 
 /// A bead, live or not.
@@ -189,6 +201,7 @@ const TABLES: &[&str] = &[
     "delete from lessons",
     "delete from events",
     "delete from start_failures",
+    "delete from usage",
     "delete from requests",
     "delete from outbox",
     "delete from outbox_next",

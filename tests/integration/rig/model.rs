@@ -9,9 +9,9 @@ use gastown::rig::store;
 use gastown::sql::Sql;
 use gastown::sql::migrate;
 use gastown_core::config::EffectiveRig;
-use gastown_core::id::{AgentId, AssignmentId, BeadId, IdSeed, InstanceId, JobId, MailId, RigId, TownId};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, RigId, TownId};
 use gastown_core::models::{Catalogue, RigModels, RigRoleModels, TownModels};
-use gastown_core::protocol::{Configure, Numbered, Outbox, Priority, RigToTown, TownState, TownToRig};
+use gastown_core::protocol::{Configure, Numbered, Outbox, Priority, RigToTown, Spending, TownState, TownToRig};
 use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::assignment::{Assignment, Slot};
 use gastown_core::rig::bead::{Bead, BeadStatus, HELD};
@@ -36,7 +36,7 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 600;
 
 /// Every kind of row that a rig writes, as `Debug` prints it.
-const WRITES: [&str; 18] = [
+const WRITES: [&str; 19] = [
     "Acknowledged",
     "Agent",
     "Applied",
@@ -55,6 +55,7 @@ const WRITES: [&str; 18] = [
     "Review",
     "Rig",
     "Round",
+    "Usage",
 ];
 
 #[test]
@@ -336,9 +337,14 @@ impl World {
             1 => vec![TownToRig::TownState(TownState {
                 paused: self.random.one_in(8),
                 draining: self.random.one_in(8),
+                stop_running: self.random.one_in(16),
                 instance_id: self.random.maybe(InstanceId::from_u128(1)),
                 ..TownState::default()
             })],
+            2 if self.random.one_in(20) => {
+                let convoy_id = self.random.maybe(ConvoyId::from_u128(7));
+                vec![TownToRig::WrapUp { convoy_id, message: "The budget is used up.".to_owned() }]
+            }
             2 => vec![TownToRig::Ping],
             _ => Vec::new(),
         };
@@ -568,6 +574,7 @@ fn by_hand(random: &mut Random, agent_id: AgentId, bead_id: BeadId, actor: Strin
 fn without_marks(mut state: State) -> State {
     state.waits.clear();
     state.reported = None;
+    state.reported_spending = Spending::default();
     state.outbox = Outbox::new(state.outbox.rows().to_vec(), next_number(&state));
     state
 }

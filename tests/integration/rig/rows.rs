@@ -366,6 +366,8 @@ fn full_bead(n: u32) -> Bead {
         head_commit: Some("c0ffee".to_owned()),
         model: Some("anthropic/claude-sonnet-4.6".parse().unwrap()),
         budget_micros: Some(9_007_199_254_740_991),
+        is_budget_warned: true,
+        saved: Some(("refs/gastown/wip/b".to_owned(), "f00d".to_owned())),
         start_failures: 1,
         lost_leases: 2,
         agent_errors: 3,

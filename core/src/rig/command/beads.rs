@@ -355,6 +355,7 @@ pub(super) fn retry_bead(
             // What is left of the dropped branch keeps its name.
             bead.branch_digits = (bead.branch_digits + u32::from(was_named)).min(BRANCH_DIGITS_MAX);
             bead.head_commit = None;
+            bead.saved = None;
         }
     });
     plan.status_changed(bead_id, BeadStatus::Failed, BeadStatus::Open, actor);

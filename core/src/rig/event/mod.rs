@@ -24,6 +24,8 @@ pub enum Event {
     TownAcknowledged(u64),
     /// The runtime reported about a session.
     SessionReported(SessionKey, SessionFact),
+    /// What a session has spent in all, live or not.
+    SessionSpent(SessionKey, Usage),
     /// The runtime reported about a job.
     JobReported(JobId, JobFact),
     /// The runtime answered a start order.
@@ -91,6 +93,16 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
             Some(assignment) => sessions::session_reported(plan, &assignment, fact),
             None => Receipt::Stale,
         },
+        Event::SessionSpent(key, total) => {
+            let found = plan.state().assignments.get(&key.assignment_id);
+            match found.filter(|assignment| assignment.epoch == key.epoch).cloned() {
+                Some(assignment) => {
+                    super::usage::add(plan, &assignment, total);
+                    Receipt::Applied
+                }
+                None => Receipt::Stale,
+            }
+        }
         Event::StartAnswered(key, answer) => match live(plan, key) {
             Some(assignment) if assignment.phase == Phase::Starting => {
                 sessions::start_answered(plan, &assignment, answer)

@@ -10,8 +10,8 @@ use crate::limits::{LEASE, ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY};
 use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, Pending, Phase};
 use crate::rig::bead::Charge;
 use crate::rig::plan::{EventRow, Plan, Write};
-use crate::rig::rules;
-pub(super) use crate::session::{Beat, Over, SessionAnswer, SessionFact, StartAnswer, Usage};
+use crate::rig::{rules, usage};
+pub(super) use crate::session::{Beat, Over, SessionAnswer, SessionFact, StartAnswer};
 use crate::session::{ErrorKind, Step};
 
 pub(super) fn session_reported(plan: &mut Plan, assignment: &Assignment, fact: SessionFact) -> Receipt {
@@ -31,7 +31,9 @@ pub(super) fn session_reported(plan: &mut Plan, assignment: &Assignment, fact: S
         }
         SessionFact::Pushed { branch, commit } => pushed(plan, assignment, &branch, commit),
         SessionFact::Saved { ref_name, commit } => {
-            plan.update_assignment(id, |assignment| assignment.saved = Some((ref_name, commit)));
+            let saved = Some((ref_name, commit));
+            plan.update_bead(assignment.bead_id, |bead| bead.saved.clone_from(&saved));
+            plan.update_assignment(id, |assignment| assignment.saved = saved);
             renew_lease(plan, id);
         }
         SessionFact::Delivered(mail_ids) => delivered(plan, assignment, &mail_ids),
@@ -119,7 +121,7 @@ fn heartbeat(plan: &mut Plan, assignment: &Assignment, beat: Beat) {
     } else {
         renew_lease(plan, assignment.assignment_id);
     }
-    add_usage(plan, assignment, beat.usage);
+    usage::add(plan, assignment, beat.usage);
     plan.update_assignment(assignment.assignment_id, |assignment| {
         assignment.instance_id = Some(beat.instance_id);
         assignment.last_progress_at = assignment.last_progress_at.max(beat.progress_at);
@@ -128,32 +130,10 @@ fn heartbeat(plan: &mut Plan, assignment: &Assignment, beat: Beat) {
     });
 }
 
-/// Totals only grow, so a lost or late report loses nothing and counts nothing twice.
-fn add_usage(plan: &mut Plan, assignment: &Assignment, usage: Usage) {
-    let more = Usage {
-        tokens_in: usage.tokens_in.saturating_sub(assignment.tokens_in),
-        tokens_out: usage.tokens_out.saturating_sub(assignment.tokens_out),
-        cost_micros: usage.cost_micros.saturating_sub(assignment.cost_micros),
-    };
-    if more == Usage::default() {
-        return;
-    }
-    plan.update_assignment(assignment.assignment_id, |assignment| {
-        assignment.tokens_in += more.tokens_in;
-        assignment.tokens_out += more.tokens_out;
-        assignment.cost_micros += more.cost_micros;
-    });
-    plan.update_bead(assignment.bead_id, |bead| {
-        bead.tokens_in += more.tokens_in;
-        bead.tokens_out += more.tokens_out;
-        bead.cost_micros += more.cost_micros;
-    });
-}
-
 fn session_over(plan: &mut Plan, assignment: &Assignment, over: Over) {
     let id = assignment.assignment_id;
     if assignment.phase == Phase::Finishing && !matches!(over, Over::Evicted(_)) {
-        return end_with_pending(plan, assignment);
+        return end_with_pending(plan, assignment, true);
     }
     let end = match over {
         Over::Completed(message) => {
@@ -181,8 +161,9 @@ fn session_over(plan: &mut Plan, assignment: &Assignment, over: Over) {
     assignment::end(plan, id, end.session_is_over());
 }
 
-/// Ends a finishing assignment with what it was asked to end with.
-pub(crate) fn end_with_pending(plan: &mut Plan, assignment: &Assignment) {
+/// Ends a finishing assignment with what it was asked to end with. A session that is not known to be over is stopped: its
+/// work is saved first.
+pub(crate) fn end_with_pending(plan: &mut Plan, assignment: &Assignment, is_over: bool) {
     let (outcome, charge) = match assignment.pending {
         Some(Pending::Stopped) | None => (AssignmentOutcome::Stopped, None),
         Some(Pending::Budget) => (AssignmentOutcome::Budget, None),
@@ -190,7 +171,7 @@ pub(crate) fn end_with_pending(plan: &mut Plan, assignment: &Assignment) {
     };
     let code = assignment.code.clone().unwrap_or_else(|| outcome.to_string());
     let message = assignment.message.clone().unwrap_or_else(|| "it was asked to end".to_owned());
-    let end = End { charge, ..End::new(outcome, &code, message).session_is_over() };
+    let end = End { charge, stop_session: !is_over, ..End::new(outcome, &code, message) };
     assignment::end(plan, assignment.assignment_id, end);
 }
 
@@ -225,7 +206,7 @@ pub(super) fn session_answered(plan: &mut Plan, assignment: &Assignment, answer:
             renew_lease(plan, assignment.assignment_id);
             plan.update_assignment(assignment.assignment_id, |a| a.instance_id = Some(instance_id));
         }
-        SessionAnswer::Gone(message) => rules::lease_lost::give_up(plan, assignment, &message),
+        SessionAnswer::Gone(message) => rules::lease_lost::give_up(plan, assignment, &message, true),
     }
     Receipt::Applied
 }

@@ -42,7 +42,7 @@ pub(crate) fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     let now = plan.now();
     let bead = plan.state().live_bead(review.bead_id)?;
     let wait = |code, message: &str| Some(Wait::new(review.bead_id, code, message, now));
-    if let Some(parked) = &bead.parked {
+    if let Some(parked) = plan.state().parked(bead) {
         return wait(WaitCode::NeedsDecision, &parked.message);
     }
     if let Some(until) = bead.not_before.filter(|&until| until > now) {

@@ -15,7 +15,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .cloned()
         .collect();
     for review in waiting {
-        if plan.state().live_bead(review.bead_id).is_none_or(|bead| bead.parked.is_some()) {
+        if plan.state().is_parked(review.bead_id) {
             continue;
         }
         let Some(rounds_max) = plan.state().rig.settings.as_ref().map(|s| s.config.max_review_rounds) else { continue };

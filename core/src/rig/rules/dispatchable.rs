@@ -15,7 +15,7 @@ pub(crate) fn obstacle(plan: &Plan, bead: &Bead) -> Option<Wait> {
     if bead.staged {
         return wait(WaitCode::Staged, "Its convoy has not been started.");
     }
-    if let Some(parked) = &bead.parked {
+    if let Some(parked) = plan.state().parked(bead) {
         return wait(WaitCode::NeedsDecision, &parked.message);
     }
     if let Some(blocked) = blocked(plan, bead) {

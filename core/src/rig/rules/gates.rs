@@ -15,7 +15,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .cloned()
         .collect();
     for review in queued {
-        if plan.state().live_bead(review.bead_id).is_none_or(|bead| bead.parked.is_some()) {
+        if plan.state().is_parked(review.bead_id) {
             continue;
         }
         if is_running(plan, &review) {

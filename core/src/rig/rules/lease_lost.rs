@@ -23,15 +23,15 @@ pub(crate) fn run(plan: &mut Plan) {
         .cloned()
         .collect();
     for assignment in overdue {
-        give_up(plan, &assignment, "nothing was heard of the session, and nobody answered for it");
+        give_up(plan, &assignment, "nothing was heard of the session, and nobody answered for it", false);
     }
 }
 
-/// Ends a session that is gone: as asked when it was finishing; uncharged when the runtime itself was replaced; else
+/// Ends a session that is gone, or is known to be: as asked when it was finishing; uncharged when the runtime itself was replaced; else
 /// as a lost lease.
-pub(crate) fn give_up(plan: &mut Plan, assignment: &Assignment, message: &str) {
+pub(crate) fn give_up(plan: &mut Plan, assignment: &Assignment, message: &str, is_known: bool) {
     if assignment.phase == Phase::Finishing {
-        return end_with_pending(plan, assignment);
+        return end_with_pending(plan, assignment, is_known);
     }
     let outlived_a_drain = assignment.epoch < plan.state().rig.drain_epoch;
     let end = if outlived_a_drain || is_of_an_older_instance(plan, assignment) {

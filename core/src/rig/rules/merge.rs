@@ -18,7 +18,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .collect();
     approved.sort_by_key(|review| (review.queued_at, review.bead_id));
     for review in approved {
-        if plan.state().live_bead(review.bead_id).is_none_or(|bead| bead.parked.is_some()) {
+        if plan.state().is_parked(review.bead_id) {
             continue;
         }
         match obstacle(plan, &review) {

@@ -3,6 +3,7 @@
 pub(super) mod ask_slot;
 pub(super) mod assign_polecats;
 pub(super) mod assign_review;
+pub(super) mod bead_budget;
 pub(super) mod breaker;
 pub(super) mod cancel;
 pub(super) mod caps;

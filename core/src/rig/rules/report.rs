@@ -1,4 +1,4 @@
-//! R33: the Town knows what is live, so that it can grant slots, keep the container, and notice silence. Also sends
+//! R33: the Town knows what is live and what was spent, so that it can grant slots, keep the container, and notice silence. Also sends
 //! whatever the rules above posted.
 
 use crate::protocol::{Activity, RigToTown};
@@ -10,6 +10,12 @@ pub(crate) fn run(plan: &mut Plan) {
     if plan.state().reported.as_ref() != Some(&activity) {
         plan.post(RigToTown::Activity(activity.clone()));
         plan.set_reported(activity);
+    }
+    let spending = &plan.state().spending;
+    if *spending != plan.state().reported_spending {
+        let spending = spending.clone();
+        plan.post(RigToTown::Usage(spending));
+        plan.set_reported_spending();
     }
     if plan.state().outbox.is_due(plan.now()) {
         plan.send_to_town();

@@ -38,7 +38,7 @@ pub(crate) fn start_succeeded(plan: &mut Plan) {
     if plan.state().breaker.state != BreakerState::HalfOpen {
         return;
     }
-    plan.write(Write::Breaker(Box::new(Breaker::default())));
+    plan.write(Write::Breaker(Box::default()));
     let probes: Vec<AssignmentId> =
         plan.state().slots.values().filter(|slot| slot.is_probe).map(|slot| slot.assignment_id).collect();
     for assignment_id in probes {

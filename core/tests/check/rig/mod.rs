@@ -177,6 +177,10 @@ impl Player {
                 let branch = self.branch(agent);
                 self.reported(agent, SessionFact::Pushed { branch, commit: (*commit).into() });
             }
+            ["saved", agent, commit] => {
+                let (ref_name, commit) = ("refs/gastown/wip/b".to_owned(), (*commit).to_owned());
+                self.reported(agent, SessionFact::Saved { ref_name, commit });
+            }
             ["over", agent, how] => self.reported(agent, SessionFact::Over(over(how))),
             ["alive", agent] => {
                 let (key, instance) = (self.session(agent), self.town.instance_id.unwrap());
@@ -200,6 +204,11 @@ impl Player {
                 let job = self.job();
                 self.observe(vec![Event::JobAnswered(job, JobAnswer::Accepted)]);
             }
+            ["wrap-up"] => {
+                let message = "The town's budget of the day is used up.".to_owned();
+                self.town_says(vec![TownToRig::WrapUp { convoy_id: None, message }]);
+            }
+            ["spent"] => self.tell_spending(),
             ["town", rest @ ..] => self.set_town(rest),
             ["wait", span] => self.pass(duration(span)),
             ["waits"] => self.tell_waits(),
@@ -352,6 +361,7 @@ impl Player {
             [] => (),
             ["starting"] => beat.is_running = false,
             ["idle"] => beat.idle_since = Some(self.now),
+            ["usd", usd] => beat.usage.cost_micros = usd.parse::<u64>().unwrap() * 1_000_000,
             ["tokens", tokens] => beat.usage.tokens_in = tokens.parse().unwrap(),
             _ => panic!("beat: {rest:?}"),
         }
@@ -384,6 +394,9 @@ impl Player {
     fn set_config(&mut self, rest: &[&str]) {
         match *rest {
             ["cap", cap] => self.config.max_concurrent_polecats = cap.parse().unwrap(),
+            ["bead-budget", usd] => {
+                self.config.budget.bead.micros = usd.parse::<u64>().ok().map(|usd| usd * 1_000_000);
+            }
             ["attempts", n] => self.config.max_dispatch_attempts = n.parse().unwrap(),
             ["rounds", n] => self.config.max_review_rounds = n.parse().unwrap(),
             ["gates", command] => self.config.gates = vec![command.to_owned()],
@@ -425,6 +438,8 @@ impl Player {
             ["draining"] => self.town.draining = true,
             ["drained"] => self.town.draining = false,
             ["stopped"] => (self.town.paused, self.town.stop_running) = (true, true),
+            ["budget"] => (self.town.budget_reached, self.town.budget_until) = (true, Some(self.now.next_day())),
+            ["free"] => (self.town.budget_reached, self.town.budget_until) = (false, None),
             ["breaker", state, ref rest @ ..] => {
                 let until = rest.first().map(|span| self.now + duration(span));
                 let message = "20 starts failed.".to_owned();
@@ -704,6 +719,7 @@ impl Player {
         match effect {
             Effect::StartSession(id) => format!("-> start {} epoch {}", of(id), state.assignments[id].epoch),
             Effect::StopSession { assignment_id, code, .. } => format!("-> stop {} ({code})", of(assignment_id)),
+            Effect::WrapUp { assignment_id, message, .. } => format!("-> wrap up {}: {message}", of(assignment_id)),
             Effect::QuerySession(id) => format!("-> ask for {}", of(id)),
             Effect::AskIdle { assignment_id, nudge } => format!("-> ask idle {} ({nudge})", of(assignment_id)),
             Effect::RunJob(id) => {
@@ -728,6 +744,19 @@ impl Player {
             })
             .collect();
         lines.sort();
+        self.told.extend(lines);
+    }
+
+    fn tell_spending(&mut self) {
+        let state = self.state.as_ref().unwrap();
+        let mut lines: Vec<String> = state
+            .beads
+            .values()
+            .map(|bead| {
+                format!("{}: {} $, {} tokens", self.name(bead.bead_id), dollars(bead.cost_micros), bead.tokens_in)
+            })
+            .collect();
+        lines.extend(state.spending.days.iter().map(|(day, spent)| format!("{day}: {} $", dollars(spent.cost_micros))));
         self.told.extend(lines);
     }
 
@@ -829,6 +858,10 @@ impl Player {
 fn agent_name(state: &State, other: &State, assignment: &gastown_core::rig::assignment::Assignment) -> String {
     let agent = state.agents.get(&assignment.agent_id).or_else(|| other.agents.get(&assignment.agent_id));
     agent.map_or_else(|| assignment.agent_id.short(), |agent| agent.name.clone())
+}
+
+fn dollars(micros: u64) -> u64 {
+    micros / 1_000_000
 }
 
 fn over(how: &str) -> Over {
