@@ -11,12 +11,14 @@
 //! is logged where it happened and travels as nothing but "our fault".
 
 use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use gastown_core::json;
 use gastown_core::wire::code::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use worker::wasm_bindgen::JsValue;
 use worker::{Headers, Method, Request, RequestInit, Response, Stub};
 
@@ -33,11 +35,42 @@ pub trait Call: Serialize + DeserializeOwned {
     type Reply: Serialize + DeserializeOwned;
 }
 
-/// Asks an object.
-pub async fn ask<C: Call>(stub: &Stub, call: &C, request_id: &str) -> Result<C::Reply> {
-    let body = written(C::PATH, serde_json::to_string(call))?;
-    let reply = exchange(stub, C::PATH, body, request_id).await?;
-    Ok(json::from_value(&reply).map_err(|e| Fault::new(format!("call {}", C::PATH), e))?)
+/// Asks an object, once the answer is awaited.
+pub fn ask<C: Call>(stub: Result<Stub>, call: &C, request_id: &str) -> Asked<C::Reply> {
+    let body = serde_json::to_string(call);
+    Asked { path: C::PATH, text: exchange(stub, C::PATH, body, request_id.to_owned()), reply: PhantomData }
+}
+
+/// A question to an object. Everything but the decoding of its answer is one future for all calls: the compiler makes
+/// a copy of what stands here for each type of reply.
+#[must_use = "a question is asked when its answer is awaited"]
+pub struct Asked<T> {
+    path: &'static str,
+    text: Text<'static>,
+    reply: PhantomData<fn() -> T>,
+}
+
+/// A JSON text that will be there.
+pub type Text<'a> = Pin<Box<dyn Future<Output = Result<String>> + 'a>>;
+
+impl<T> Asked<T> {
+    /// The answer as it comes, for whoever only passes it on.
+    pub fn text(self) -> Text<'static> {
+        self.text
+    }
+}
+
+impl<T: DeserializeOwned> Future for Asked<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        self.text.as_mut().poll(context).map(|text| answer_of(self.path, text))
+    }
+}
+
+#[inline(never)]
+fn answer_of<T: DeserializeOwned>(path: &str, text: Result<String>) -> Result<T> {
+    Ok(json::from_str(&text?).map_err(|e| Fault::new(format!("call {path}"), e))?)
 }
 
 /// Asks an object for something that is no JSON: a stream. A refusal comes back as an error all the same.
@@ -54,19 +87,25 @@ pub async fn open<C: Serialize>(stub: &Stub, path: &str, call: &C, request_id: &
     }
 }
 
-/// What is the same for every call stands here, once: the compiler makes a copy of [`ask`] for each type of call.
-async fn exchange(stub: &Stub, path: &'static str, body: String, request_id: &str) -> Result<Value> {
-    let fault = |cause: String| Fault::new(format!("call {path}"), cause);
-    let mut response = send(stub, path, &body, request_id).await?;
-    let body = response.text().await.map_err(|e| fault(e.to_string()))?;
-    match response.status_code() {
-        200 => Ok(json::parse(body.as_bytes()).map_err(|e| fault(e.to_string()))?),
-        500 => Err(fault(body).into()),
-        status => match json::from_str::<Refusal>(&body) {
-            Ok(refusal) => Err(refusal.into()),
-            Err(_) => Err(fault(format!("status {status}")).into()),
-        },
-    }
+fn exchange(
+    stub: Result<Stub>,
+    path: &'static str,
+    body: serde_json::Result<String>,
+    request_id: String,
+) -> Text<'static> {
+    Box::pin(async move {
+        let mut response = send(&stub?, path, &written(path, body)?, &request_id).await?;
+        let fault = |cause: String| Fault::new(format!("call {path}"), cause);
+        let body = response.text().await.map_err(|e| fault(e.to_string()))?;
+        match response.status_code() {
+            200 => Ok(body),
+            500 => Err(fault(body).into()),
+            status => match json::from_str::<Refusal>(&body) {
+                Ok(refusal) => Err(refusal.into()),
+                Err(_) => Err(fault(format!("status {status}")).into()),
+            },
+        }
+    })
 }
 
 async fn send(stub: &Stub, path: &str, body: &str, request_id: &str) -> Result<Response> {
@@ -102,29 +141,34 @@ impl Incoming {
         Ok(Self { path, body, request_id })
     }
 
-    /// Decodes the call, runs its handler and encodes the reply.
-    pub async fn answer<C, F>(&self, handler: impl FnOnce(C) -> F) -> Result<Response>
+    /// Decodes the call, runs its handler and encodes the reply. Boxed, so that the table of an object's calls is one
+    /// small future, and not one that holds every handler.
+    pub fn answer<'a, C, F>(&'a self, handler: impl FnOnce(C) -> F + 'a) -> Text<'a>
     where
         C: Call,
         F: Future<Output = Result<C::Reply>>,
     {
-        let call: C = json::from_str(&self.body).map_err(|e| Fault::new(format!("decode {}", C::PATH), e))?;
-        let reply = handler(call).await?;
-        answered(C::PATH, written(C::PATH, serde_json::to_string(&reply))?)
+        Box::pin(async move {
+            let call: C = json::from_str(&self.body).map_err(|e| Fault::new(format!("decode {}", C::PATH), e))?;
+            let reply = handler(call).await?;
+            written(C::PATH, serde_json::to_string(&reply))
+        })
     }
 
     /// The answer to a call that nobody handles.
-    pub fn unknown(&self) -> Result<Response> {
-        Err(Fault::new(format!("call {}", self.path), "the object has no such call").into())
+    pub fn unknown(&self) -> Text<'_> {
+        let fault = Fault::new(format!("call {}", self.path), "the object has no such call");
+        Box::pin(std::future::ready(Err(fault.into())))
+    }
+
+    /// The answer as it leaves the object.
+    pub async fn respond(&self, text: Text<'_>) -> Result<Response> {
+        Ok(Response::ok(text.await?).map_err(|e| Fault::new(format!("answer {}", self.path), e))?)
     }
 }
 
 fn written(path: &str, text: serde_json::Result<String>) -> Result<String> {
     text.map_err(|e| Fault::new(format!("encode {path}"), e).into())
-}
-
-fn answered(path: &str, body: String) -> Result<Response> {
-    Response::ok(body).map_err(|e| Fault::new(format!("answer {path}"), e).into())
 }
 
 /// What leaves an object: the answer, or the error in the form that [`ask`] reads.

@@ -88,16 +88,17 @@ impl Control {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Answer<T> {
-        let body = match body.map(serde_json::to_string).transpose() {
+        self.town_text(method, town_id, path, order(body)).await.decoded()
+    }
+
+    /// The same, as text in both directions: one function for all orders.
+    pub async fn town_text(&self, method: Method, town_id: TownId, path: &str, order: Order) -> Answer<String> {
+        let body = match order {
             Ok(body) => body,
             Err(error) => return Answer::Silent(format!("the order could not be written: {error}")),
         };
         match self.send(method, &format!("/towns/{town_id}{path}"), body).await {
-            Ok((200..=299, body)) => match read::<Success<T>>(&body) {
-                Answer::Done(success) => Answer::Done(success.data),
-                Answer::Refused(refused) => Answer::Refused(refused),
-                Answer::Silent(why) => Answer::Silent(why),
-            },
+            Ok((200..=299, body)) => Answer::Done(body),
             Ok((status, body)) => Answer::Refused(refusal(status, &body)),
             Err(why) => Answer::Silent(why),
         }
@@ -132,6 +133,29 @@ impl Control {
             Transport::Platform(container) => {
                 container.get_tcp_port(PORT)?.fetch(format!("http://runtime{path}"), Some(init)).await
             }
+        }
+    }
+}
+
+/// The body of an order, if it has one.
+pub type Order = serde_json::Result<Option<String>>;
+
+/// Writes the body of an order.
+pub fn order(body: Option<&impl Serialize>) -> Order {
+    body.map(serde_json::to_string).transpose()
+}
+
+impl Answer<String> {
+    /// The answer out of its envelope.
+    pub fn decoded<T: DeserializeOwned>(self) -> Answer<T> {
+        match self {
+            Self::Done(body) => match read::<Success<T>>(&body) {
+                Answer::Done(success) => Answer::Done(success.data),
+                Answer::Refused(refused) => Answer::Refused(refused),
+                Answer::Silent(why) => Answer::Silent(why),
+            },
+            Self::Refused(refused) => Answer::Refused(refused),
+            Self::Silent(why) => Answer::Silent(why),
         }
     }
 }

@@ -65,31 +65,33 @@ impl Refusal {
     }
 }
 
-/// Something of ours failed: what was tried, and what came back.
+/// Something of ours failed: what was tried, and what came back. A word long, because every result carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// What was tried, with its subject.
-    pub operation: String,
-    /// What came back.
-    pub cause: String,
-}
+pub struct Fault(Box<(String, String)>);
 
 impl Fault {
-    /// A failed operation and its cause.
+    /// A failed operation, with its subject, and its cause.
     pub fn new(operation: impl Into<String>, cause: impl std::fmt::Display) -> Self {
-        Self { operation: operation.into(), cause: cause.to_string() }
+        Self::of(operation.into(), &cause)
+    }
+
+    #[inline(never)]
+    fn of(operation: String, cause: &dyn std::fmt::Display) -> Self {
+        Self(Box::new((operation, cause.to_string())))
     }
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "could not {}: {}", self.operation, self.cause)
+        let (operation, cause) = &*self.0;
+        write!(f, "could not {operation}: {cause}")
     }
 }
 
 impl std::error::Error for Fault {}
 
 impl From<Refusal> for Error {
+    #[inline(never)]
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(Box::new(refusal))
     }
@@ -103,7 +105,8 @@ impl From<Fault> for Error {
 
 impl From<SqlError> for Fault {
     fn from(error: SqlError) -> Self {
-        Self { operation: error.operation, cause: error.cause }
+        let (operation, cause) = error.into_parts();
+        Self::new(operation, cause)
     }
 }
 

@@ -59,17 +59,18 @@ impl DurableObject for Account {
 impl Account {
     async fn answer(&self, incoming: &Incoming) -> Result<Response> {
         self.migrated.clone()?;
-        match incoming.path.as_str() {
-            AddTown::PATH => incoming.answer(|call| async move { self.add_town(call) }).await,
-            RemoveTown::PATH => incoming.answer(|call| async move { self.remove_town(&call) }).await,
-            SetActive::PATH => incoming.answer(|call| async move { self.set_active(&call) }).await,
-            ListTowns::PATH => incoming.answer(|_: ListTowns| async { Ok(store::towns(&self.sql)?) }).await,
-            OpenSession::PATH => incoming.answer(|call| async move { self.open_session(call) }).await,
-            CheckSession::PATH => incoming.answer(|call| async move { self.check_session(&call) }).await,
-            SignOut::PATH => incoming.answer(|call| async move { self.sign_out(&call) }).await,
-            RevokeSessions::PATH => incoming.answer(|call| async move { self.revoke_sessions(&call) }).await,
+        let reply = match incoming.path.as_str() {
+            AddTown::PATH => incoming.answer(|call| async move { self.add_town(call) }),
+            RemoveTown::PATH => incoming.answer(|call| async move { self.remove_town(&call) }),
+            SetActive::PATH => incoming.answer(|call| async move { self.set_active(&call) }),
+            ListTowns::PATH => incoming.answer(|_: ListTowns| async { Ok(store::towns(&self.sql)?) }),
+            OpenSession::PATH => incoming.answer(|call| async move { self.open_session(call) }),
+            CheckSession::PATH => incoming.answer(|call| async move { self.check_session(&call) }),
+            SignOut::PATH => incoming.answer(|call| async move { self.sign_out(&call) }),
+            RevokeSessions::PATH => incoming.answer(|call| async move { self.revoke_sessions(&call) }),
             _ => incoming.unknown(),
-        }
+        };
+        incoming.respond(reply).await
     }
 
     fn add_town(&self, call: AddTown) -> Result<()> {
@@ -94,7 +95,7 @@ impl Account {
     async fn watch(&self) -> Result<()> {
         let now = settings(&self.env)?.clock.now();
         for town_id in store::silent_towns(&self.sql, now - ACCOUNT_WATCH)? {
-            match ask(&stub(&self.env, Object::Town, &town_id.to_string())?, &Ping {}, &ambient::request_id()).await {
+            match ask(stub(&self.env, Object::Town, &town_id.to_string()), &Ping {}, &ambient::request_id()).await {
                 Ok(is_active) => store::set_active(&self.sql, town_id, is_active, now)?,
                 Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => {
                     store::remove_town(&self.sql, town_id)?;

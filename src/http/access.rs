@@ -16,7 +16,7 @@ use super::inbound::Params;
 use super::{Head, LATE_REFRESH, cookie_name, is_origin_allowed};
 use crate::account::calls::CheckSession;
 use crate::ambient::wall_now;
-use crate::call::{Call, ask};
+use crate::call::{Asked, Call, ask};
 use crate::env::{Object, Settings, stub};
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::CheckAgent;
@@ -165,8 +165,8 @@ impl Entry<'_> {
         admit_role(role, &self.route.access).map_err(|denial| refuse(denial, &self.route.access))
     }
 
-    async fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Result<C::Reply> {
-        ask(&stub(self.env, object, name)?, call, &self.head.request_id).await
+    fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Asked<C::Reply> {
+        ask(stub(self.env, object, name), call, &self.head.request_id)
     }
 }
 
@@ -179,7 +179,7 @@ pub async fn check_town(
     is_read: bool,
     request_id: &str,
 ) -> Result<TownRole> {
-    let owner = ask(&stub(env, Object::Town, &town_id.to_string())?, &Ownership {}, request_id).await?;
+    let owner = ask(stub(env, Object::Town, &town_id.to_string()), &Ownership {}, request_id).await?;
     admit_to_town(user, level, &owner.into(), is_read).map_err(|denial| refuse(denial, &Access::any(&[])))
 }
 

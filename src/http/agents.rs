@@ -21,7 +21,7 @@ use crate::rig::calls::{
 /// GET `A/prime`
 pub async fn prime(inbound: Inbound) -> Result<Reply> {
     let call = Prime { speaker: speaker(&inbound)?, peek: inbound.query.flag("peek") };
-    Ok(Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)?.no_store())
+    Ok(Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await?.no_store())
 }
 
 /// POST `A/done`
@@ -79,7 +79,7 @@ pub async fn heartbeat(inbound: Inbound) -> Result<Reply> {
 /// GET `A/mail`
 pub async fn mail(inbound: Inbound) -> Result<Reply> {
     let call = ReadMail { speaker: speaker(&inbound)?, peek: inbound.query.flag("peek") };
-    Ok(Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)?.no_store())
+    Ok(Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await?.no_store())
 }
 
 /// POST `A/mail/ack`

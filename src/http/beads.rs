@@ -34,7 +34,7 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
 pub async fn list_of_rig(inbound: Inbound) -> Result<Reply> {
     let filter = filter(&inbound, inbound.query.paging()?)?;
     let call = ListBeads { town_id: inbound.town_id()?, filter };
-    Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)
+    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
 }
 
 /// A page over these rigs, newest first. A rig that does not answer is named in a warning.
@@ -83,7 +83,7 @@ pub async fn show(inbound: Inbound) -> Result<Reply> {
 /// GET `R/beads/:b`
 pub async fn show_of_rig(inbound: Inbound) -> Result<Reply> {
     let call = ShowBead { town_id: inbound.town_id()?, bead_id: inbound.bead_id()? };
-    Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)
+    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
 }
 
 /// PATCH `B`
@@ -96,21 +96,21 @@ pub async fn update(inbound: Inbound) -> Result<Reply> {
         return Err(Refusal::new(Code::PreconditionFailed, message).with(details).into());
     }
     let call = Patch { town_id: inbound.town_id()?, bead_id: bead.bead_id, patch, actor: inbound.actor() };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// POST `B/start`
 pub async fn start(inbound: Inbound) -> Result<Reply> {
     let (rig_id, bead) = find(&inbound).await?;
     let call = Start { town_id: inbound.town_id()?, bead_id: bead.bead_id, actor: inbound.actor() };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// POST `B/close`
 pub async fn close(inbound: Inbound) -> Result<Reply> {
     let (rig_id, bead) = find(&inbound).await?;
     let call = Close { town_id: inbound.town_id()?, bead_id: bead.bead_id, actor: inbound.actor() };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// POST `B/fail`
@@ -118,7 +118,7 @@ pub async fn fail(inbound: Inbound) -> Result<Reply> {
     let Reason { reason } = inbound.read()?;
     let (rig_id, bead) = find(&inbound).await?;
     let call = Fail { town_id: inbound.town_id()?, bead_id: bead.bead_id, reason, actor: inbound.actor() };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// POST `B/retry`
@@ -126,14 +126,14 @@ pub async fn retry(inbound: Inbound) -> Result<Reply> {
     let retry: RetryBead = inbound.read()?;
     let (rig_id, bead) = find(&inbound).await?;
     let call = Retry { town_id: inbound.town_id()?, bead_id: bead.bead_id, retry, actor: inbound.actor() };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// GET `B/assignments`
 pub async fn assignments(inbound: Inbound) -> Result<Reply> {
     let (rig_id, bead) = find(&inbound).await?;
     let call = BeadAssignments { town_id: inbound.town_id()?, bead_id: bead.bead_id };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// GET `B/events`
@@ -148,7 +148,7 @@ pub async fn events(inbound: Inbound) -> Result<Reply> {
         limit,
         offset,
     };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// GET `R/events`
@@ -162,7 +162,7 @@ pub async fn events_of_rig(inbound: Inbound) -> Result<Reply> {
         limit,
         offset,
     };
-    Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)
+    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
 }
 
 /// POST `T/merge-queue/:mr/verdict`: a person judges.
@@ -172,7 +172,7 @@ pub async fn judge(inbound: Inbound) -> Result<Reply> {
     let Some(verdict) = verdict else { return Err(Refusal::new(Code::VerdictRequired, "Say a verdict").into()) };
     let call =
         JudgeReview { town_id: inbound.town_id()?, review_id: bead.bead_id, verdict, feedback, actor: inbound.actor() };
-    Reply::ok(&inbound.ask_rig(rig_id, &call).await?)
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
 /// The bead of the path and its rig; `?rig_id=` saves the look-up. A bead that exists in another town is not there.

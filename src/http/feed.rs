@@ -52,12 +52,12 @@ pub async fn stream(inbound: Inbound) -> Result<Reply> {
 
 /// GET `T/escalations`
 pub async fn escalations(inbound: Inbound) -> Result<Reply> {
-    Reply::ok(&inbound.ask_town(&ListEscalations {}).await?)
+    Reply::passing(200, inbound.ask_town(&ListEscalations {}).text()).await
 }
 
 /// POST `T/escalations/:escalationId/acknowledge`
 pub async fn acknowledge(inbound: Inbound) -> Result<Reply> {
     let escalation_id: EscalationId = inbound.params.id("escalationId", "escalation")?;
     let actor = inbound.user()?.user_id.clone();
-    Reply::ok(&inbound.ask_town(&Acknowledge { escalation_id, actor }).await?)
+    Reply::passing(200, inbound.ask_town(&Acknowledge { escalation_id, actor }).text()).await
 }

@@ -8,7 +8,7 @@ use worker::{Env, Stub};
 
 use super::Head;
 use super::query::Query;
-use crate::call::{Call, ask};
+use crate::call::{Asked, Call, ask};
 use crate::env::{Object, Settings, stub};
 use crate::error::{Fault, Refusal, Result};
 use crate::requests::{Idempotency, digest};
@@ -130,23 +130,28 @@ impl Inbound {
     }
 
     /// Asks the town of the path.
-    pub async fn ask_town<C: Call>(&self, call: &C) -> Result<C::Reply> {
-        self.ask(Object::Town, &self.town_id()?.to_string(), call).await
+    pub fn ask_town<C: Call>(&self, call: &C) -> Asked<C::Reply> {
+        ask(self.of_town(Object::Town), call, &self.head.request_id)
     }
 
     /// Asks a rig. That it belongs to the town of the path is the rig's own check.
-    pub async fn ask_rig<C: Call>(&self, rig_id: RigId, call: &C) -> Result<C::Reply> {
-        self.ask(Object::Rig, &rig_id.to_string(), call).await
+    pub fn ask_rig<C: Call>(&self, rig_id: RigId, call: &C) -> Asked<C::Reply> {
+        self.ask(Object::Rig, &rig_id.to_string(), call)
     }
 
     /// Asks the runtime of the town of the path.
-    pub async fn ask_container<C: Call>(&self, call: &C) -> Result<C::Reply> {
-        self.ask(Object::TownContainer, &self.town_id()?.to_string(), call).await
+    pub fn ask_container<C: Call>(&self, call: &C) -> Asked<C::Reply> {
+        ask(self.of_town(Object::TownContainer), call, &self.head.request_id)
     }
 
     /// Asks any object.
-    pub async fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Result<C::Reply> {
-        ask(&self.object(object, name)?, call, &self.head.request_id).await
+    pub fn ask<C: Call>(&self, object: Object, name: &str, call: &C) -> Asked<C::Reply> {
+        ask(self.object(object, name), call, &self.head.request_id)
+    }
+
+    /// An object of the town of the path.
+    fn of_town(&self, object: Object) -> Result<Stub> {
+        self.object(object, &self.town_id()?.to_string())
     }
 
     /// Who acts, as rows name it: a user's id, an agent's, `mayor` or `runtime`.

@@ -42,7 +42,7 @@ pub async fn status(inbound: Inbound) -> Result<Reply> {
 pub async fn messages(inbound: Inbound) -> Result<Reply> {
     let limit = inbound.query.paging()?.limit;
     let after_id = inbound.query.get("after_id").map(str::to_owned);
-    Reply::ok(&inbound.ask_town(&ListMessages { limit, after_id }).await?)
+    Reply::passing(200, inbound.ask_town(&ListMessages { limit, after_id }).text()).await
 }
 
 /// POST `T/mayor/ensure`

@@ -32,7 +32,7 @@ pub async fn sling(inbound: Inbound) -> Result<Reply> {
 
 /// GET `M/rigs`
 pub async fn rigs(inbound: Inbound) -> Result<Reply> {
-    Reply::ok(&inbound.ask_town(&ListRigs {}).await?)
+    Reply::passing(200, inbound.ask_town(&ListRigs {}).text()).await
 }
 
 /// GET `M/beads` and `M/rigs/:r/beads`

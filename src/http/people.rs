@@ -51,7 +51,7 @@ pub async fn agent(inbound: Inbound) -> Result<Reply> {
 /// GET `R/agents`
 pub async fn agents_of_rig(inbound: Inbound) -> Result<Reply> {
     let call = ListAgents { town_id: inbound.town_id()? };
-    Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)
+    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
 }
 
 /// GET `T/agents/:a/events`: the transcript.
@@ -62,7 +62,7 @@ pub async fn agent_events(inbound: Inbound) -> Result<Reply> {
     };
     let after_id = inbound.query.one("after_id")?;
     let limit = inbound.query.one::<u32>("limit")?.unwrap_or(500).min(1_000);
-    Reply::ok(&inbound.ask_container(&ListTranscript { agent_id, after_id, limit }).await?)
+    Reply::passing(200, inbound.ask_container(&ListTranscript { agent_id, after_id, limit }).text()).await
 }
 
 /// GET `T/status`
@@ -73,7 +73,7 @@ pub async fn status(inbound: Inbound) -> Result<Reply> {
 
 /// GET `T/container/health`
 pub async fn runtime_status(inbound: Inbound) -> Result<Reply> {
-    Reply::ok(&inbound.ask_container(&ShowRuntime {}).await?)
+    Reply::passing(200, inbound.ask_container(&ShowRuntime {}).text()).await
 }
 
 /// GET `T/drain-status`

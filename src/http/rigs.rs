@@ -19,7 +19,7 @@ use crate::town_container::calls::{CheckRepo, Reconfigure};
 
 /// GET `T/rigs`
 pub async fn list(inbound: Inbound) -> Result<Reply> {
-    Reply::ok(&inbound.ask_town(&ListRigs {}).await?)
+    Reply::passing(200, inbound.ask_town(&ListRigs {}).text()).await
 }
 
 /// POST `T/rigs`

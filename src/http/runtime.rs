@@ -30,7 +30,7 @@ const OUTCOMES_MAX: usize = 100;
 pub async fn register(inbound: Inbound) -> Result<Reply> {
     let register: Register = body(&inbound)?;
     same_instance(&inbound, register.instance_id)?;
-    Reply::ok(&inbound.ask_container(&RuntimeRegisters { register }).await?)
+    Reply::passing(200, inbound.ask_container(&RuntimeRegisters { register }).text()).await
 }
 
 /// POST `T/runtime/facts`
@@ -38,14 +38,14 @@ pub async fn facts(inbound: Inbound) -> Result<Reply> {
     let facts: Facts = body(&inbound)?;
     same_instance(&inbound, facts.instance_id)?;
     at_most("facts", facts.facts.len(), FACTS_MAX)?;
-    Reply::ok(&inbound.ask_container(&RuntimeReports { facts }).await?)
+    Reply::passing(200, inbound.ask_container(&RuntimeReports { facts }).text()).await
 }
 
 /// POST `T/runtime/heartbeat`
 pub async fn heartbeat(inbound: Inbound) -> Result<Reply> {
     let heartbeat: Heartbeat = body(&inbound)?;
     same_instance(&inbound, heartbeat.instance_id)?;
-    Reply::ok(&inbound.ask_container(&RuntimeBeats { heartbeat }).await?)
+    Reply::passing(200, inbound.ask_container(&RuntimeBeats { heartbeat }).text()).await
 }
 
 /// POST `T/runtime/outcomes`
@@ -53,14 +53,14 @@ pub async fn outcomes(inbound: Inbound) -> Result<Reply> {
     let outcomes: Outcomes = body(&inbound)?;
     same_instance(&inbound, outcomes.instance_id)?;
     at_most("outcomes", outcomes.outcomes.len(), OUTCOMES_MAX)?;
-    Reply::ok(&inbound.ask_container(&RuntimeEnds { outcomes }).await?)
+    Reply::passing(200, inbound.ask_container(&RuntimeEnds { outcomes }).text()).await
 }
 
 /// POST `T/runtime/events`
 pub async fn events(inbound: Inbound) -> Result<Reply> {
     let events: EventBatches = body(&inbound)?;
     same_instance(&inbound, events.instance_id)?;
-    Reply::ok(&inbound.ask_container(&RuntimeShows { events }).await?)
+    Reply::passing(200, inbound.ask_container(&RuntimeShows { events }).text()).await
 }
 
 /// POST `T/runtime/agent-tokens`
@@ -108,7 +108,7 @@ pub async fn refresh_token(inbound: Inbound) -> Result<Reply> {
     };
     let was_late = runtime.expires_at < wall_now();
     let call = RefreshToken { instance_id: runtime.instance_id, was_late };
-    Ok(Reply::ok(&inbound.ask_container(&call).await?)?.no_store())
+    Ok(Reply::passing(200, inbound.ask_container(&call).text()).await?.no_store())
 }
 
 /// POST `T/container-eviction`

@@ -16,7 +16,7 @@ use gastown_core::wire::order;
 
 use super::Desk;
 use crate::ambient;
-use crate::call::{Call, ask};
+use crate::call::{Asked, Call, ask};
 use crate::env::{Object, stub};
 use crate::error::Result;
 use crate::town::calls::Deliver;
@@ -85,8 +85,8 @@ impl Desk {
             let batch = Batch { messages: state.outbox.batch(), applied: state.town_applied };
             Ok((state.rig.town_id, Deliver { rig_id: state.rig.rig_id, batch }))
         })?;
-        let town = stub(&self.env, Object::Town, &town_id.to_string())?;
-        let reply = ask(&town, &call, &ambient::request_id()).await?;
+        let town = stub(&self.env, Object::Town, &town_id.to_string());
+        let reply = ask(town, &call, &ambient::request_id()).await?;
         let events = vec![Event::TownAcknowledged(reply.acknowledged), Event::TownSaid(reply.messages)];
         Ok(self.observe(events)?.effects)
     }
@@ -147,8 +147,8 @@ impl Desk {
         Ok(answer.map(|answer| Event::JobAnswered(job_id, answer)))
     }
 
-    async fn ask_container<C: Call>(&self, town_id: TownId, call: &C) -> Result<C::Reply> {
-        ask(&stub(&self.env, Object::TownContainer, &town_id.to_string())?, call, &ambient::request_id()).await
+    fn ask_container<C: Call>(&self, town_id: TownId, call: &C) -> Asked<C::Reply> {
+        ask(stub(&self.env, Object::TownContainer, &town_id.to_string()), call, &ambient::request_id())
     }
 
     fn note(&self, message: &str, error: &crate::error::Error) {

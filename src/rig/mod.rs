@@ -92,7 +92,7 @@ macro_rules! dispatch {
     ($incoming:expr, $desk:expr, { $($call:ident => $handler:path,)* }) => {
         match $incoming.path.as_str() {
             $(<calls::$call as crate::call::Call>::PATH => {
-                $incoming.answer(|call: calls::$call| $handler($desk, call)).await
+                $incoming.answer(|call: calls::$call| $handler($desk, call))
             })*
             _ => $incoming.unknown(),
         }
@@ -102,7 +102,7 @@ macro_rules! dispatch {
 impl Desk {
     async fn answer(self: &Rc<Self>, incoming: &Incoming) -> Result<Response> {
         self.migrated.clone()?;
-        dispatch!(incoming, self, {
+        let reply = dispatch!(incoming, self, {
             Delete => work::delete,
             Whereabouts => reads::whereabouts,
             Deliver => runtime::deliver,
@@ -134,7 +134,8 @@ impl Desk {
             ReadMail => agent::read_mail,
             AcknowledgeMail => agent::acknowledge_mail,
             Send => work::send_mail,
-        })
+        });
+        incoming.respond(reply).await
     }
 
     /// Reads the live rows; a rig that was never made, or was deleted, is not there.

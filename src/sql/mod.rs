@@ -26,25 +26,37 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
-/// A statement failed, or a row is not what its reader expects. Always our fault, never the caller's.
+/// A statement failed, or a row is not what its reader expects: what was tried, with its statement, and what the
+/// database or the decoder said. Always our fault, never the caller's. A word long, because every result carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqlError {
-    /// What was tried, with its statement.
-    pub operation: String,
-    /// What the database or the decoder said.
-    pub cause: String,
-}
+pub struct SqlError(Box<(String, String)>);
 
 impl SqlError {
     /// An error about this statement.
     pub fn new(sql: &str, cause: impl std::fmt::Display) -> Self {
-        Self { operation: format!("run `{}`", sql.trim().lines().next().unwrap_or_default()), cause: cause.to_string() }
+        Self::of(format!("run `{}`", sql.trim().lines().next().unwrap_or_default()), &cause)
+    }
+
+    /// An error about a transaction.
+    pub fn of_commit(cause: impl std::fmt::Display) -> Self {
+        Self::of("commit a transaction".to_owned(), &cause)
+    }
+
+    #[inline(never)]
+    fn of(operation: String, cause: &dyn std::fmt::Display) -> Self {
+        Self(Box::new((operation, cause.to_string())))
+    }
+
+    /// What was tried, and what came back.
+    pub fn into_parts(self) -> (String, String) {
+        *self.0
     }
 }
 
 impl std::fmt::Display for SqlError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "could not {}: {}", self.operation, self.cause)
+        let (operation, cause) = &*self.0;
+        write!(f, "could not {operation}: {cause}")
     }
 }
 

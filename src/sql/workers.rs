@@ -79,9 +79,7 @@ impl Sql for DurableSql {
         match (outcome, committed) {
             (Some(Ok(value)), Ok(())) => Ok(value),
             (Some(Err(error)), _) => Err(error),
-            (Some(Ok(_)) | None, committed) => {
-                Err(SqlError { operation: "commit a transaction".to_owned(), cause: format!("{committed:?}") })
-            }
+            (Some(Ok(_)) | None, committed) => Err(SqlError::of_commit(format_args!("{committed:?}"))),
         }
     }
 }

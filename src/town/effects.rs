@@ -14,7 +14,7 @@ use gastown_core::wire::order::{self, SessionOrder};
 
 use super::Inner;
 use crate::account::calls::SetActive;
-use crate::call::{Call, ask};
+use crate::call::{Asked, Call, ask};
 use crate::env::{Object, stub};
 use crate::error::Result;
 use crate::town_container::calls::{PushToSession, QuerySession, SetNeeded, SleepRuntime, StartSession, StopSession};
@@ -100,7 +100,7 @@ async fn tell_account(inner: &Rc<Inner>, is_active: bool) -> Result<()> {
         let town = &state.town;
         (town.town_id, format!("{}:{}", town.account_kind, town.account_id))
     })?;
-    ask(&stub(&inner.env, Object::Account, &account)?, &SetActive { town_id, is_active }, "").await
+    ask(stub(&inner.env, Object::Account, &account), &SetActive { town_id, is_active }, "").await
 }
 
 async fn start_mayor(inner: &Rc<Inner>, is_swap: bool) -> Result<()> {
@@ -129,8 +129,8 @@ async fn send_to_rig(inner: &Rc<Inner>, rig_id: RigId) -> Result<()> {
         Some(rig::calls::Deliver { rig_id, town_id: state.town.town_id, tag: rig.tag.clone(), batch })
     })?;
     let Some(call) = call else { return Ok(()) };
-    let stub = stub(&inner.env, Object::Rig, &rig_id.to_string())?;
-    let reply = ask(&stub, &call, "").await?;
+    let rig = stub(&inner.env, Object::Rig, &rig_id.to_string());
+    let reply = ask(rig, &call, "").await?;
     let mut events = vec![Event::RigAcknowledged(rig_id, reply.acknowledged)];
     if !reply.messages.is_empty() {
         events.push(Event::RigSaid(rig_id, reply.messages));
@@ -139,9 +139,9 @@ async fn send_to_rig(inner: &Rc<Inner>, rig_id: RigId) -> Result<()> {
     Ok(())
 }
 
-async fn container<C: Call>(inner: &Rc<Inner>, call: &C) -> Result<C::Reply> {
-    let name = inner.with_state(|state| state.town.town_id.to_string())?;
-    ask(&stub(&inner.env, Object::TownContainer, &name)?, call, "").await
+fn container<C: Call>(inner: &Rc<Inner>, call: &C) -> Asked<C::Reply> {
+    let name = inner.with_state(|state| state.town.town_id.to_string());
+    ask(name.and_then(|name| stub(&inner.env, Object::TownContainer, &name)), call, "")
 }
 
 fn session_of(state: &State) -> Option<SessionKey> {

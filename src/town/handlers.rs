@@ -28,14 +28,14 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
     macro_rules! table {
         ($($call:ident => $handler:expr,)*) => {
             match incoming.path.as_str() {
-                $(calls::$call::PATH => incoming.answer(async |call: calls::$call| $handler(inner, call)).await,)*
-                calls::AddRig::PATH => incoming.answer(async |call| add_rig(inner, call).await).await,
-                calls::STREAM => stream(inner, incoming),
+                $(calls::$call::PATH => incoming.answer(async |call: calls::$call| $handler(inner, call)),)*
+                calls::AddRig::PATH => incoming.answer(async |call| add_rig(inner, call).await),
+                calls::STREAM => return stream(inner, incoming),
                 _ => incoming.unknown(),
             }
         };
     }
-    table! {
+    let reply = table! {
         Create => create,
         Show => |inner: &Rc<Inner>, _| inner.with_state(view::town_view),
         Rename => rename,
@@ -73,7 +73,8 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         MayorEvents => runtime::mayor_events,
         Ownership => |inner: &Rc<Inner>, _| inner.with_state(ownership),
         CheckMayor => runtime::check_mayor,
-    }
+    };
+    incoming.respond(reply).await
 }
 
 fn create(inner: &Rc<Inner>, call: calls::Create) -> Result<TownView> {

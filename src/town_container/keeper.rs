@@ -20,8 +20,8 @@ use super::Keeper;
 use super::store;
 use super::store::{Container, ContainerState};
 use crate::ambient::{self, wall_now};
-use crate::call::{Call, ask};
-use crate::container::{Answer, Control, Refused, Transport};
+use crate::call::{Asked, Call, ask};
+use crate::container::{Answer, Control, Order, Refused, Transport, order};
 use crate::env::{Object, public_url, settings, stub};
 use crate::error::{Error, Fault, Refusal, Result};
 use crate::town::calls::{InstanceSeen, RuntimeSetup, Setup};
@@ -79,15 +79,20 @@ impl Keeper {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Answer<T>> {
+        Ok(self.call_text(town_id, method, path, order(body)).await?.decoded())
+    }
+
+    async fn call_text(&self, town_id: TownId, method: Method, path: &str, order: Order) -> Result<Answer<String>> {
         if let Err(why) = self.attach(town_id).await? {
             return Ok(Answer::Silent(why));
         }
         let control = self.control(town_id)?;
-        match control.town(method.clone(), town_id, path, body).await {
+        let again = order.as_ref().ok().cloned().flatten();
+        match control.town_text(method.clone(), town_id, path, order).await {
             Answer::Refused(refused) if refused.is_stranger() => {
                 self.attached.replace(None);
                 match self.attach(town_id).await? {
-                    Ok(_) => Ok(control.town(method, town_id, path, body).await),
+                    Ok(_) => Ok(control.town_text(method, town_id, path, Ok(again)).await),
                     Err(why) => Ok(Answer::Silent(why)),
                 }
             }
@@ -196,8 +201,8 @@ impl Keeper {
     }
 
     /// Asks the town.
-    pub(super) async fn ask_town<C: Call>(&self, town_id: TownId, call: &C) -> Result<C::Reply> {
-        ask(&stub(&self.env, Object::Town, &town_id.to_string())?, call, &ambient::request_id()).await
+    pub(super) fn ask_town<C: Call>(&self, town_id: TownId, call: &C) -> Asked<C::Reply> {
+        ask(stub(&self.env, Object::Town, &town_id.to_string()), call, &ambient::request_id())
     }
 
     /// **RuntimeStatus**.

@@ -83,35 +83,36 @@ impl DurableObject for TownContainer {
 impl Keeper {
     async fn answer(self: &Rc<Self>, incoming: &Incoming) -> Result<Response> {
         self.migrated.clone()?;
-        match incoming.path.as_str() {
-            c::SetNeeded::PATH => incoming.answer(|call| async move { orders::set_needed(self, &call) }).await,
-            c::SleepRuntime::PATH => incoming.answer(|call| orders::sleep(self, call)).await,
-            c::StartSession::PATH => incoming.answer(|call| orders::start_session(self, call)).await,
-            c::QuerySession::PATH => incoming.answer(|call| orders::query_session(self, call)).await,
-            c::StopSession::PATH => incoming.answer(|call| orders::stop_session(self, call)).await,
-            c::WrapUpSession::PATH => incoming.answer(|call| orders::wrap_up_session(self, call)).await,
-            c::PushToSession::PATH => incoming.answer(|call| orders::push_to_session(self, call)).await,
-            c::RunJob::PATH => incoming.answer(|call| orders::run_job(self, call)).await,
-            c::CancelJob::PATH => incoming.answer(|call| orders::cancel_job(self, call)).await,
-            c::CheckRepo::PATH => incoming.answer(|call| orders::check_repo(self, call)).await,
-            c::Forget::PATH => incoming.answer(|call| orders::forget(self, call)).await,
-            c::Reconfigure::PATH => incoming.answer(|call| orders::reconfigure(self, call)).await,
-            c::CheckRuntime::PATH => incoming.answer(|call| async move { reports::check(self, &call) }).await,
-            c::RuntimeRegisters::PATH => incoming.answer(|call| reports::registers(self, call)).await,
-            c::RuntimeReports::PATH => incoming.answer(|call| reports::facts(self, call)).await,
-            c::RuntimeBeats::PATH => incoming.answer(|call| reports::heartbeat(self, call)).await,
-            c::RuntimeEnds::PATH => incoming.answer(|call| reports::outcomes(self, call)).await,
-            c::RuntimeShows::PATH => incoming.answer(|call| reports::events(self, call)).await,
-            c::RenewTokens::PATH => incoming.answer(|call| reports::renew_tokens(self, call)).await,
-            c::RefreshToken::PATH => incoming.answer(|call| async move { reports::refresh_token(self, &call) }).await,
-            c::ShowRuntime::PATH => incoming.answer(|_: c::ShowRuntime| async { self.status() }).await,
+        let reply = match incoming.path.as_str() {
+            c::SetNeeded::PATH => incoming.answer(|call| async move { orders::set_needed(self, &call) }),
+            c::SleepRuntime::PATH => incoming.answer(|call| orders::sleep(self, call)),
+            c::StartSession::PATH => incoming.answer(|call| orders::start_session(self, call)),
+            c::QuerySession::PATH => incoming.answer(|call| orders::query_session(self, call)),
+            c::StopSession::PATH => incoming.answer(|call| orders::stop_session(self, call)),
+            c::WrapUpSession::PATH => incoming.answer(|call| orders::wrap_up_session(self, call)),
+            c::PushToSession::PATH => incoming.answer(|call| orders::push_to_session(self, call)),
+            c::RunJob::PATH => incoming.answer(|call| orders::run_job(self, call)),
+            c::CancelJob::PATH => incoming.answer(|call| orders::cancel_job(self, call)),
+            c::CheckRepo::PATH => incoming.answer(|call| orders::check_repo(self, call)),
+            c::Forget::PATH => incoming.answer(|call| orders::forget(self, call)),
+            c::Reconfigure::PATH => incoming.answer(|call| orders::reconfigure(self, call)),
+            c::CheckRuntime::PATH => incoming.answer(|call| async move { reports::check(self, &call) }),
+            c::RuntimeRegisters::PATH => incoming.answer(|call| reports::registers(self, call)),
+            c::RuntimeReports::PATH => incoming.answer(|call| reports::facts(self, call)),
+            c::RuntimeBeats::PATH => incoming.answer(|call| reports::heartbeat(self, call)),
+            c::RuntimeEnds::PATH => incoming.answer(|call| reports::outcomes(self, call)),
+            c::RuntimeShows::PATH => incoming.answer(|call| reports::events(self, call)),
+            c::RenewTokens::PATH => incoming.answer(|call| reports::renew_tokens(self, call)),
+            c::RefreshToken::PATH => incoming.answer(|call| async move { reports::refresh_token(self, &call) }),
+            c::ShowRuntime::PATH => incoming.answer(|_: c::ShowRuntime| async { self.status() }),
             c::ListTranscript::PATH => {
                 let list = |call: c::ListTranscript| async move {
                     Ok(store::transcript(&self.sql, call.agent_id, call.after_id, call.limit)?)
                 };
-                incoming.answer(list).await
+                incoming.answer(list)
             }
             _ => incoming.unknown(),
-        }
+        };
+        incoming.respond(reply).await
     }
 }

@@ -21,7 +21,7 @@ use super::calls::{
 };
 use super::{Keeper, store};
 use crate::ambient::{self, Clock, wall_now};
-use crate::call::{Call, ask};
+use crate::call::{Asked, Call, ask};
 use crate::env::{Object, settings, stub};
 use crate::error::{Refusal, Result};
 use crate::rig::calls as rig;
@@ -53,7 +53,7 @@ pub(super) async fn registers(keeper: &Rc<Keeper>, call: RuntimeRegisters) -> Re
     let row = keeper.row()?;
     let setup = keeper.setup(row.town_id).await?;
     let rigs = setup.config.rigs.iter().map(|rig| rig.rig_id);
-    let running = join_all(rigs.map(|rig_id| keeper.ask_rig(rig_id, rig::Running {}))).await;
+    let running = join_all(rigs.map(|rig_id| keeper.ask_rig(rig_id, &rig::Running {}))).await;
     let mut assignments: Vec<Ref> = running.into_iter().filter_map(Result::ok).flatten().collect();
     assignments.extend(setup.mayor);
     let stop = register.running.iter().filter(|session| !assignments.contains(session)).copied().collect();
@@ -89,7 +89,7 @@ pub(super) async fn facts(keeper: &Rc<Keeper>, call: RuntimeReports) -> Result<F
     let mut results = BTreeMap::new();
     let asked = of_rigs.into_iter().map(|(rig_id, facts)| {
         let ids: Vec<_> = facts.iter().map(|fact| fact.fact_id).collect();
-        async move { (ids, keeper.ask_rig(rig_id, rig::RuntimeFacts { facts }).await) }
+        async move { (ids, keeper.ask_rig(rig_id, &rig::RuntimeFacts { facts }).await) }
     });
     for (ids, answer) in join_all(asked).await {
         match answer {
@@ -162,7 +162,7 @@ pub(super) async fn outcomes(keeper: &Rc<Keeper>, call: RuntimeEnds) -> Result<O
         let key = outcome.key.clone();
         let status = match outcome.session.rig_id {
             RigRef::Rig(rig_id) => {
-                let answer = keeper.ask_rig(rig_id, rig::RuntimeOutcomes { outcomes: vec![outcome] }).await?;
+                let answer = keeper.ask_rig(rig_id, &rig::RuntimeOutcomes { outcomes: vec![outcome] }).await?;
                 answer.first().map_or(ItemStatus::Rejected, |result| result.status)
             }
             RigRef::Mayor(_) => keeper.ask_town(row.town_id, &town::MayorOutcome { outcome }).await?,
@@ -202,7 +202,7 @@ pub(super) async fn renew_tokens(keeper: &Rc<Keeper>, call: RenewTokens) -> Resu
         }
     }
     for (rig_id, sessions) in by_rig {
-        live.extend(keeper.ask_rig(rig_id, rig::LiveSessions { sessions }).await?);
+        live.extend(keeper.ask_rig(rig_id, &rig::LiveSessions { sessions }).await?);
     }
     let mut tokens = Vec::with_capacity(live.len());
     for (session, role) in live {
@@ -238,8 +238,8 @@ pub(super) fn refresh_token(keeper: &Keeper, call: &RefreshToken) -> Result<Cont
 }
 
 impl Keeper {
-    async fn ask_rig<C: Call>(&self, rig_id: RigId, call: C) -> Result<C::Reply> {
-        ask(&stub(&self.env, Object::Rig, &rig_id.to_string())?, &call, &ambient::request_id()).await
+    fn ask_rig<C: Call>(&self, rig_id: RigId, call: &C) -> Asked<C::Reply> {
+        ask(stub(&self.env, Object::Rig, &rig_id.to_string()), call, &ambient::request_id())
     }
 
     /// Sessions whose token ends soon. One that is not remembered was made before this object woke.
