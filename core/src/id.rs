@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::deserialize_text;
+
 /// The text is not a UUID in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadId;
@@ -64,14 +66,13 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serialize_uuid(self.0, serializer)
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(D::Error::custom)
+                deserialize_uuid(deserializer).map(Self)
             }
         }
 
@@ -157,15 +158,26 @@ impl FromStr for RigRef {
 
 impl Serialize for RigRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.to_string())
     }
 }
 
 impl<'de> Deserialize<'de> for RigRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        deserialize_text(deserializer)?.parse().map_err(D::Error::custom)
     }
+}
+
+/// Writes an id of any kind: one function for all of them.
+#[inline(never)]
+fn serialize_uuid<S: Serializer>(value: u128, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&TownId(value).to_string())
+}
+
+/// Reads an id of any kind: one function for all of them.
+#[inline(never)]
+fn deserialize_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    parse_uuid(&deserialize_text(deserializer)?).map_err(D::Error::custom)
 }
 
 /// Derives ids from one random number that a shell passes in, so that a plan is a function of its arguments.

@@ -13,7 +13,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 use serde::{Deserialize, forward_to_deserialize_any};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Why JSON could not be read; says where only when the text is no JSON at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,22 @@ pub fn from_row<T: DeserializeOwned>(row: &Value) -> Result<T, JsonError> {
 /// Parses a text.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     serde_json::from_slice(text).map_err(|error| JsonError::from_text(&error.to_string()))
+}
+
+/// From `{"variant": {…}}`, as serde writes an enum, to `{tag: "variant", …}`, as the wire has it.
+pub fn tag(tag: &str, value: &Value) -> Map<String, Value> {
+    let mut tagged = Map::new();
+    for (variant, fields) in value.as_object().into_iter().flatten() {
+        tagged.insert(tag.to_owned(), variant.as_str().into());
+        tagged.extend(fields.as_object().cloned().into_iter().flatten());
+    }
+    tagged
+}
+
+/// The way back; what the variant does not know stays among its fields and is ignored.
+pub fn untag(tag: &str, tagged: &Value) -> Value {
+    let variant = tagged.get(tag).and_then(Value::as_str).unwrap_or_default();
+    Value::Object(Map::from_iter([(variant.to_owned(), tagged.clone())]))
 }
 
 impl JsonError {
@@ -377,7 +393,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
 /// The fields of a struct as the sequence of their values, each looked up by its name. What serde derives for sequences
 /// is a quarter of what it derives for maps: no matching of names, no check for doubles, no value that waits for others.
 struct Fields<'a> {
-    map: &'a serde_json::Map<String, Value>,
+    map: &'a Map<String, Value>,
     names: std::slice::Iter<'static, &'static str>,
     /// The last field that was neither there nor optional. The struct gives its default, or ends the decoding.
     absent: Option<&'static str>,

@@ -1,5 +1,6 @@
 //! What the Town and its Rigs say to each other (domain.md 11): numbered messages, kept until acknowledged, applied once
-//! and in order. Both aggregates build on this module; neither names the other.
+//! and in order. Both aggregates build on this module; neither names the other. On their way, messages name their variant
+//! as the one field of an object; a tag among the fields would make every reader keep a copy of them first.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,7 @@ impl Priority {
 
 /// Town → Rig.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum TownToRig {
     /// The rig's effective settings under a version; replaces an unsent older one.
     Configure(Box<Configure>),
@@ -127,7 +128,7 @@ pub struct TownBreaker {
 
 /// Rig → Town.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum RigToTown {
     /// A queued assignment needs a session slot.
     SlotAsked {

@@ -1,5 +1,10 @@
 //! Closed enums with one stable text form, spelled alike in SQL, JSON and URLs; and small rules about text.
 
+use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
 /// Defines an enum whose variants each have one text form.
 ///
 /// Gives `ALL`, `as_str`, `Display`, `FromStr` and serde in that form. An unknown text is an error, never a default.
@@ -30,10 +35,7 @@ macro_rules! text_enum {
             type Err = $crate::text::UnknownText;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err($crate::text::UnknownText { expected: &[$($text,)*] }),
-                }
+                $crate::text::position(text, &[$($text,)*]).map(|position| Self::ALL[position])
             }
         }
 
@@ -45,11 +47,30 @@ macro_rules! text_enum {
 
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = ::std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(::serde::de::Error::custom)
+                $crate::text::deserialize_word(deserializer, &[$($text,)*]).map(|position| Self::ALL[position])
             }
         }
     };
+}
+
+/// Where a word stands in a closed list. One function for all enums, like [`deserialize_word`].
+pub fn position(text: &str, expected: &'static [&'static str]) -> Result<usize, UnknownText> {
+    expected.iter().position(|word| *word == text).ok_or(UnknownText { expected })
+}
+
+/// Reads a word of a closed list; gives its place in the list.
+#[inline(never)]
+pub fn deserialize_word<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static [&'static str],
+) -> Result<usize, D::Error> {
+    position(&deserialize_text(deserializer)?, expected).map_err(D::Error::custom)
+}
+
+/// Reads the text from which an id, an instant or a word is made.
+#[inline(never)]
+pub fn deserialize_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    Cow::deserialize(deserializer)
 }
 
 /// A text that is none of the enum's forms; `expected` lists them.

@@ -1,13 +1,15 @@
 //! Runtime → Worker: facts, heartbeats, outcomes and transcript events (api.md 3.11, container.md 9).
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, to_value};
 
 use super::control::{Memory, RigRef, Role, RuntimeConfig, Tokens};
 use crate::id::{AgentId, AssignmentId, FactId, InstanceId, JobId, RigId};
+use crate::json;
 pub use crate::session::{AgentState, ErrorKind, GateResult, GateStatus, GatesStatus, MergeStatus, OutcomeKind, Step};
+use crate::sorted::SortedMap;
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -37,29 +39,57 @@ text_enum! {
 }
 
 /// One report. `POST T/runtime/facts` carries up to 200.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
     /// Repeats are recognised by it.
     pub fact_id: FactId,
     /// When it happened, by the runtime's clock.
     pub at: Timestamp,
     /// About this session.
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub session: Option<Ref>,
     /// About this job.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
     /// Rig of the job or the check.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rig_id: Option<RigId>,
     /// What happened.
-    #[serde(flatten)]
     pub body: FactBody,
+}
+
+/// What every [`Fact`] has beside what it says.
+#[derive(Serialize, Deserialize)]
+struct FactHead {
+    fact_id: FactId,
+    at: Timestamp,
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    session: Option<Ref>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job_id: Option<JobId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rig_id: Option<RigId>,
+}
+
+// By hand, because what serde derives for a tag among the fields of two types is several times as large.
+impl Serialize for Fact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { fact_id, at, session, job_id, rig_id, ref body } = *self;
+        let head = to_value(FactHead { fact_id, at, session, job_id, rig_id }).map_err(S::Error::custom)?;
+        let body = to_value(body).map_err(S::Error::custom)?;
+        serializer.collect_map(head.as_object().into_iter().flatten().chain(&json::tag("type", &body)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let FactHead { fact_id, at, session, job_id, rig_id } = json::from_value(&value).map_err(D::Error::custom)?;
+        let body = json::from_value(&json::untag("type", &value)).map_err(D::Error::custom)?;
+        Ok(Self { fact_id, at, session, job_id, rig_id, body })
+    }
 }
 
 /// What a [`Fact`] says; the wire's `type` names the variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum FactBody {
     /// A session entered a phase or step.
     Phase {
@@ -560,7 +590,7 @@ pub struct TranscriptEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsReply {
     /// Next number that is wanted, by agent.
-    pub next_seq: BTreeMap<AgentId, u64>,
+    pub next_seq: SortedMap<AgentId, u64>,
 }
 
 /// `GET /local/session` of the broker: what the plugin may know of itself.
@@ -572,4 +602,32 @@ pub struct LocalSession {
     pub kind: super::control::Kind,
     /// kilo's id of the root session.
     pub root_session_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_fact_is_one_flat_object() {
+        let (fact_id, rig_id) = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002");
+        let at = "2026-01-02T03:04:05.678Z";
+        for wire in [
+            json!({ "fact_id": fact_id, "at": at, "rig_id": rig_id, "type": "job", "phase": "running", "step": "test" }),
+            json!({ "fact_id": fact_id, "at": at, "type": "pushed", "branch": "b", "commit": "c" }),
+        ] {
+            let fact: Fact = serde_json::from_value(wire.clone()).unwrap();
+            assert_eq!(json::from_value::<Fact>(&wire).unwrap(), fact);
+            assert_eq!(serde_json::to_string(&fact).unwrap(), wire.to_string());
+        }
+        for broken in [
+            json!({ "fact_id": fact_id, "at": at, "type": "pushed", "branch": "b" }),
+            json!({ "fact_id": fact_id, "at": at, "type": "dreamt" }),
+            json!({ "fact_id": fact_id, "at": at }),
+        ] {
+            assert!(json::from_value::<Fact>(&broken).is_err(), "{broken}");
+        }
+    }
 }
