@@ -3,8 +3,8 @@
 //! What a keyed request creates gets an id that follows from its key ([`Idempotency::seed`]), and creating what exists
 //! is harmless: a repeat after a crash between commit and reply makes nothing twice.
 
+use gastown_core::sorted::SortedSet;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::future::Future;
 
 use gastown_core::id::IdSeed;
@@ -49,7 +49,7 @@ pub struct Kept<T> {
 
 /// Keys whose first request still runs; in memory, because it dies with the request.
 #[derive(Debug, Default)]
-pub struct Running(RefCell<BTreeSet<String>>);
+pub struct Running(RefCell<SortedSet<String>>);
 
 #[derive(Deserialize)]
 struct Row {

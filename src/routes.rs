@@ -9,6 +9,7 @@ use std::pin::Pin;
 use gastown_core::access::{Access, Level};
 use gastown_core::limits::{BODY_BYTES_MAX, EVENT_BATCH_BYTES_MAX};
 use gastown_core::session::Role;
+use gastown_core::sorted::{SortedMap, sort_by};
 
 use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
@@ -246,7 +247,7 @@ pub fn find(method: &str, path: &str) -> Found {
             Some(route) => Found::Row { route, params: params(route, &matched.params) },
             None => {
                 let mut allow: Vec<&str> = rows().map(|route| route.method.as_str()).collect();
-                allow.sort_unstable();
+                sort_by(&mut allow, Ord::cmp);
                 Found::OtherMethod { allow: allow.join(", ") }
             }
         }
@@ -259,9 +260,9 @@ thread_local! {
 
 /// Paths to the rows that have them. Two rows that cannot be told apart are found by the test below.
 fn router() -> matchit::Router<Vec<usize>> {
-    let mut by_path: std::collections::BTreeMap<&'static str, Vec<usize>> = std::collections::BTreeMap::new();
+    let mut by_path: SortedMap<&'static str, Vec<usize>> = SortedMap::new();
     for (index, route) in ROUTES.iter().enumerate() {
-        by_path.entry(route.path).or_default().push(index);
+        by_path.get_or_insert_with(route.path, Vec::new).push(index);
     }
     let mut router = matchit::Router::new();
     for (path, rows) in by_path {

@@ -18,7 +18,7 @@
 //!
 //! # Reading order
 //!
-//! `id`, `time`, `text`, `limits` are the words; `json` reads them. `models`, `config`, `access` are decisions that need no state.
+//! `id`, `time`, `text`, `limits` are the words; `json` and `sorted` read and keep them. `models`, `config`, `access` are decisions that need no state.
 //! `rig` and `town` are the two aggregates: each `mod.rs` opens with its list of rules. `prompt` renders what
 //! agents read. `wire` is what crosses a process boundary; nothing else in this crate may name it.
 
@@ -33,6 +33,7 @@ pub mod prompt;
 pub mod protocol;
 pub mod rig;
 pub mod session;
+pub mod sorted;
 pub mod text;
 pub mod time;
 pub mod town;

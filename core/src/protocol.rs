@@ -2,7 +2,7 @@
 //! and in order. Both aggregates build on this module; neither names the other. On their way, messages name their variant
 //! as the one field of an object; a tag among the fields would make every reader keep a copy of them first.
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -194,9 +194,9 @@ pub enum RigToTown {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spending {
     /// By day in UTC, as `2026-11-20`.
-    pub days: BTreeMap<String, Usage>,
+    pub days: SortedMap<String, Usage>,
     /// By convoy, over all its time.
-    pub convoys: BTreeMap<ConvoyId, Usage>,
+    pub convoys: SortedMap<ConvoyId, Usage>,
 }
 
 /// What is live in a rig.

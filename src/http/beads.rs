@@ -58,7 +58,7 @@ pub(super) async fn list_over(inbound: &Inbound, rig_ids: &[RigId]) -> Result<Re
             }),
         }
     }
-    beads.sort_by_key(|bead: &Bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
+    gastown_core::sorted::sort_by_key(&mut beads, |bead: &Bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
     let page: Vec<Bead> = beads.into_iter().skip(paging.offset as usize).take(paging.limit as usize).collect();
     Reply::with_warnings(200, &page, warnings)
 }

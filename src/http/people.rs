@@ -100,7 +100,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
         agents.extend(overview.agents.iter().map(|agent| json!(agent)));
         beads.extend(overview.beads);
     }
-    beads.sort_by_key(|bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
+    gastown_core::sorted::sort_by_key(&mut beads, |bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
     let truncated = is_truncated || beads.len() > SNAPSHOT_BEADS;
     beads.truncate(SNAPSHOT_BEADS);
     let queue = merge_queue(&beads);

@@ -47,7 +47,7 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
     }
     let wanted = inbound.query.get("q").map(str::to_lowercase);
     towns.retain(|town| wanted.as_ref().is_none_or(|wanted| town.name.to_lowercase().contains(wanted)));
-    towns.sort_by_key(|town| std::cmp::Reverse((town.created_at, town.id)));
+    gastown_core::sorted::sort_by_key(&mut towns, |town| std::cmp::Reverse((town.created_at, town.id)));
     Reply::ok(&towns)
 }
 

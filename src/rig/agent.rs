@@ -242,7 +242,7 @@ fn undelivered(state: &State, live: &LiveSession) -> Vec<Mail> {
         .values()
         .filter(|mail| mail.delivered_at.is_none() && mail.to_agent == Some(live.agent_id))
         .collect();
-    mails.sort_by_key(|mail| (mail.created_at, mail.mail_id));
+    gastown_core::sorted::sort_by_key(&mut mails, |mail| (mail.created_at, mail.mail_id));
     mails.into_iter().map(|mail| Mail::of(state, mail)).collect()
 }
 
@@ -260,7 +260,7 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
         .values()
         .filter(|other| other.kind == BeadType::Issue && Some(other.bead_id) != bead.map(|bead| bead.bead_id))
         .collect();
-    open.sort_by_key(|bead| (bead.age_at, bead.bead_id));
+    gastown_core::sorted::sort_by_key(&mut open, |bead| (bead.age_at, bead.bead_id));
     open.truncate(gastown_core::limits::PRIME_BEADS);
     let mut open_beads = Vec::with_capacity(open.len());
     for bead in open {

@@ -2,7 +2,7 @@
 //! one SQLite transaction, put the new state in memory, set the alarm. On any error the state in memory is dropped and the
 //! next reader loads it again. What the plan ordered comes back as effects, performed after the commit.
 
-use std::collections::BTreeSet;
+use gastown_core::sorted::SortedSet;
 
 use gastown_core::id::{AssignmentId, BeadId, IdSeed};
 use gastown_core::protocol::RigToTown;
@@ -112,7 +112,7 @@ impl Desk {
         let now = self.now()?;
         let context = Context { now, seed: IdSeed::new(ambient::seed()), catalogue: catalogue()? };
         let state = self.take()?;
-        let known: BTreeSet<BeadId> = state.beads.keys().copied().collect();
+        let known: SortedSet<BeadId> = state.beads.keys().copied().collect();
         let (mut planned, result) = step(state, context)?;
         self.write(&mut planned, &known, now)?;
         let value = view(View { state: &planned.state, sql: &self.sql }, result);
@@ -121,7 +121,7 @@ impl Desk {
     }
 
     /// Stores what was planned, with the frames that show it, in one transaction.
-    fn write(&self, planned: &mut Planned, known: &BTreeSet<BeadId>, now: Timestamp) -> Result<()> {
+    fn write(&self, planned: &mut Planned, known: &SortedSet<BeadId>, now: Timestamp) -> Result<()> {
         self.report_breaches(planned, now);
         for frames in publish::frames(self, planned, known)? {
             planned.publish(RigToTown::Feed { frames }, now);
@@ -144,7 +144,7 @@ impl Desk {
 
     /// A breach is reported once: it is ours to mend, and shouting does not help.
     fn report_breaches(&self, planned: &Planned, now: Timestamp) {
-        let breaches: BTreeSet<String> = invariant::check(planned, now).into_iter().collect();
+        let breaches: SortedSet<String> = invariant::check(planned, now).into_iter().collect();
         let mut known = self.breaches.borrow_mut();
         for breach in breaches.difference(&known) {
             crate::log::error(

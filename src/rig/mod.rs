@@ -17,8 +17,8 @@ pub mod store;
 mod tick;
 mod work;
 
+use gastown_core::sorted::{SortedMap, SortedSet};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gastown_core::rig::State;
@@ -49,9 +49,9 @@ pub(crate) struct Desk {
     /// Requests whose reply will be kept.
     running: Running,
     /// Digest of each row that the live stream was last shown.
-    shown: RefCell<BTreeMap<String, u128>>,
+    shown: RefCell<SortedMap<String, u128>>,
     /// Breaches of invariants that were reported.
-    breaches: RefCell<BTreeSet<String>>,
+    breaches: RefCell<SortedSet<String>>,
 }
 
 impl DurableObject for Rig {
@@ -66,8 +66,8 @@ impl DurableObject for Rig {
                 migrated,
                 memory: RefCell::new(None),
                 running: Running::default(),
-                shown: RefCell::new(BTreeMap::new()),
-                breaches: RefCell::new(BTreeSet::new()),
+                shown: RefCell::new(SortedMap::new()),
+                breaches: RefCell::new(SortedSet::new()),
             }),
         }
     }

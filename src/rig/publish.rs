@@ -1,7 +1,7 @@
 //! What the live stream shows of a commit (api.md 6.2): rows in their wire shape, and the new rows of the audit log. A
 //! row that looks as it did is not shown again, so that heartbeats make no frames.
 
-use std::collections::BTreeSet;
+use gastown_core::sorted::SortedSet;
 
 use gastown_core::id::{AgentId, BeadId};
 use gastown_core::protocol::Frame;
@@ -23,7 +23,7 @@ const FRAMES_PER_MESSAGE: usize = 32;
 const RESTLESS: [&str; 4] = ["lease_until", "version", "updated_at", "last_activity_at"];
 
 /// The frames of a plan, in messages of bounded size.
-pub(super) fn frames(desk: &Desk, planned: &Planned, known: &BTreeSet<BeadId>) -> Result<Vec<Vec<Frame>>> {
+pub(super) fn frames(desk: &Desk, planned: &Planned, known: &SortedSet<BeadId>) -> Result<Vec<Vec<Frame>>> {
     let mut frames = Vec::new();
     let bead_ids: Vec<BeadId> = planned.changed_beads.iter().copied().collect();
     let mut newest = store::newest(&desk.sql, &bead_ids)?;

@@ -90,7 +90,7 @@ fn shapes(desk: &Desk, state: &State, found: &[bead::Bead]) -> Result<Vec<Bead>>
 
 fn all_agents(state: &State) -> Vec<Agent> {
     let mut agents: Vec<_> = state.agents.values().collect();
-    agents.sort_by_key(|agent| (agent.created_at, agent.agent_id));
+    gastown_core::sorted::sort_by_key(&mut agents, |agent| (agent.created_at, agent.agent_id));
     agents.into_iter().map(|agent| Agent::of(state, agent)).collect()
 }
 

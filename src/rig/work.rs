@@ -1,6 +1,6 @@
 //! What people and the mayor ask of a rig.
 
-use std::collections::BTreeSet;
+use gastown_core::sorted::SortedSet;
 use std::rc::Rc;
 
 use gastown_core::id::{BeadId, MailId, TownId};
@@ -55,8 +55,8 @@ pub(super) async fn patch(desk: &Rc<Desk>, call: Patch) -> Result<Bead> {
         body: call.patch.body,
         priority: call.patch.priority,
         labels: call.patch.labels,
-        add_labels: BTreeSet::new(),
-        remove_labels: BTreeSet::new(),
+        add_labels: SortedSet::new(),
+        remove_labels: SortedSet::new(),
         parent_id: call.patch.parent_bead_id,
         metadata: call.patch.metadata,
         model: call.patch.model.map(|model| chosen(model.as_deref())).transpose()?,
@@ -75,7 +75,7 @@ pub(super) async fn start(desk: &Rc<Desk>, call: Start) -> Result<Bead> {
         return Err(Refusal::new(Code::TerminalBead, format!("The bead is {}", bead.status)).into());
     }
     let held = gastown_core::rig::bead::HELD.to_owned();
-    let patch = BeadPatch { remove_labels: BTreeSet::from([held]), ..BeadPatch::default() };
+    let patch = BeadPatch { remove_labels: SortedSet::from([held]), ..BeadPatch::default() };
     run(desk, Command::UpdateBead { bead_id: call.bead_id, patch, actor: call.actor }).await
 }
 

@@ -1,6 +1,6 @@
 //! What the Town can be asked: by HTTP handlers, by its Rigs, and by its runtime's keeper.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 
 use gastown_core::access::{Account, TownOwner, TownRole};
 use gastown_core::id::{AgentId, EscalationId, InstanceId, MessageId, RigId, TownId};
@@ -423,7 +423,7 @@ pub struct RuntimeSetup {
     /// What all sessions have in common.
     pub config: RuntimeConfig,
     /// The town's environment for tools; secrets.
-    pub env: BTreeMap<String, String>,
+    pub env: SortedMap<String, String>,
     /// Author of commits.
     pub author: Option<Author>,
     /// Name the agent as co-author.

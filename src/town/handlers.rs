@@ -166,7 +166,7 @@ fn connect(inner: &Rc<Inner>, call: calls::AddRig) -> Result<api::Rig> {
 fn list_rigs(inner: &Rc<Inner>, _: calls::ListRigs) -> Result<Vec<api::Rig>> {
     inner.with_state(|state| {
         let mut rigs: Vec<&RigEntry> = state.active_rigs().collect();
-        rigs.sort_by_key(|rig| std::cmp::Reverse((rig.created_at, rig.rig_id)));
+        gastown_core::sorted::sort_by_key(&mut rigs, |rig| std::cmp::Reverse((rig.created_at, rig.rig_id)));
         rigs.into_iter().map(|rig| view::rig(state, rig)).collect()
     })
 }
@@ -243,7 +243,7 @@ fn list_messages(inner: &Rc<Inner>, call: calls::ListMessages) -> Result<Vec<Val
     let mut all = conversation::newest(&inner.sql, call.limit)?;
     let said = store::messages::newest(&inner.sql, None, limit)?;
     all.extend(said.iter().map(conversation::of_person));
-    all.sort_by(|a, b| a["at"].as_str().cmp(&b["at"].as_str()));
+    gastown_core::sorted::sort_by(&mut all, |a, b| a["at"].as_str().cmp(&b["at"].as_str()));
     let known = call.after_id.and_then(|after| all.iter().position(|message| message["id"] == json!(after)));
     Ok(match known {
         Some(place) => all.into_iter().skip(place + 1).take(limit).collect(),
@@ -254,7 +254,9 @@ fn list_messages(inner: &Rc<Inner>, call: calls::ListMessages) -> Result<Vec<Val
 fn list_escalations(inner: &Rc<Inner>, _: calls::ListEscalations) -> Result<Vec<calls::EscalationView>> {
     inner.with_state(|state| {
         let mut open: Vec<_> = state.escalations.values().map(view::escalation).collect();
-        open.sort_by_key(|escalation| std::cmp::Reverse((escalation.created_at, escalation.id)));
+        gastown_core::sorted::sort_by_key(&mut open, |escalation| {
+            std::cmp::Reverse((escalation.created_at, escalation.id))
+        });
         open
     })
 }

@@ -49,7 +49,7 @@ struct Inner {
     /// Whether the schema is current.
     is_migrated: Cell<bool>,
     /// Breaches of invariants that were logged already.
-    breaches: RefCell<std::collections::BTreeSet<String>>,
+    breaches: RefCell<gastown_core::sorted::SortedSet<String>>,
 }
 
 impl worker::DurableObject for Town {

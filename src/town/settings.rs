@@ -1,7 +1,7 @@
 //! Settings of the town and its rigs: documents are patched and judged by `core::config`; secrets go to their own table
 //! and never come back.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 use std::rc::Rc;
 
 use gastown_core::config::{
@@ -111,7 +111,7 @@ pub(super) fn patch_context<'a>(
     rigs: &'a [RigId],
     read_only: &'a Map<String, Value>,
 ) -> PatchContext<'a> {
-    static NONE: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+    static NONE: gastown_core::sorted::SortedSet<String> = gastown_core::sorted::SortedSet::new();
     PatchContext { editor, offers: Offers::default(), catalogue, known_models: &NONE, rigs, read_only }
 }
 
@@ -142,8 +142,8 @@ pub(super) fn secret(inner: &Inner, name: &SecretName) -> Result<Option<String>>
 }
 
 /// The town's environment of agents' tools.
-pub(super) fn environment(inner: &Inner) -> Result<BTreeMap<String, String>> {
-    let mut env = BTreeMap::new();
+pub(super) fn environment(inner: &Inner) -> Result<SortedMap<String, String>> {
+    let mut env = SortedMap::new();
     for secret in store::secrets::all(&inner.sql)? {
         if let Ok(SecretName::Env(name)) = secret.name.parse() {
             env.insert(name, secret.value);

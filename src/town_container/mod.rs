@@ -12,8 +12,8 @@ mod reports;
 pub mod store;
 mod watch;
 
+use gastown_core::sorted::SortedMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::lock::Mutex;
@@ -45,7 +45,7 @@ pub(crate) struct Keeper {
     /// One attach at a time: orders that come meanwhile wait for it.
     attaching: Mutex<()>,
     /// End of the token of each session, by wall time; in memory, so that a restart hands out new ones.
-    tokens: RefCell<BTreeMap<AssignmentId, Timestamp>>,
+    tokens: RefCell<SortedMap<AssignmentId, Timestamp>>,
 }
 
 impl DurableObject for TownContainer {
@@ -60,7 +60,7 @@ impl DurableObject for TownContainer {
                 migrated,
                 attached: RefCell::new(None),
                 attaching: Mutex::new(()),
-                tokens: RefCell::new(BTreeMap::new()),
+                tokens: RefCell::new(SortedMap::new()),
             }),
         }
     }

@@ -2,7 +2,7 @@
 //! Town the mayor's and the repositories. A late or unknown item is answered as such, and the rest is applied.
 //! Instants of the runtime are wall time; they become town time here.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -78,15 +78,15 @@ pub(super) async fn facts(keeper: &Rc<Keeper>, call: RuntimeReports) -> Result<F
     let row = keeper.row()?;
     let clock = settings(&keeper.env)?.clock;
     let order: Vec<_> = call.facts.facts.iter().map(|fact| fact.fact_id).collect();
-    let (mut of_rigs, mut of_town) = (BTreeMap::<RigId, Vec<Fact>>::new(), Vec::new());
+    let (mut of_rigs, mut of_town) = (SortedMap::<RigId, Vec<Fact>>::new(), Vec::new());
     for fact in call.facts.facts {
         let fact = Fact { at: clock.town(fact.at), ..fact };
         match rig_of(&fact) {
-            Some(rig_id) => of_rigs.entry(rig_id).or_default().push(fact),
+            Some(rig_id) => of_rigs.get_or_insert_with(rig_id, Vec::new).push(fact),
             None => of_town.push(fact),
         }
     }
-    let mut results = BTreeMap::new();
+    let mut results = SortedMap::new();
     let asked = of_rigs.into_iter().map(|(rig_id, facts)| {
         let ids: Vec<_> = facts.iter().map(|fact| fact.fact_id).collect();
         async move { (ids, keeper.ask_rig(rig_id, &rig::RuntimeFacts { facts }).await) }
@@ -124,17 +124,17 @@ pub(super) async fn heartbeat(keeper: &Rc<Keeper>, call: RuntimeBeats) -> Result
         row.sessions = u32::try_from(beat.agents.len()).unwrap_or(u32::MAX);
         row.config_version = beat.config_version;
     })?;
-    let mut by_rig: BTreeMap<RigId, rig::RuntimeBeats> = BTreeMap::new();
+    let mut by_rig: SortedMap<RigId, rig::RuntimeBeats> = SortedMap::new();
     let of = |instance_id| rig::RuntimeBeats { instance_id, agents: Vec::new(), jobs: Vec::new() };
     for agent in beat.agents.iter().filter(|agent| agent.session.rig_id.rig().is_some()) {
         if let Some(rig_id) = agent.session.rig_id.rig() {
-            by_rig.entry(rig_id).or_insert_with(|| of(beat.instance_id)).agents.push(agent.clone());
+            by_rig.get_or_insert_with(rig_id, || of(beat.instance_id)).agents.push(agent.clone());
         }
     }
     for job in &beat.jobs {
-        by_rig.entry(job.rig_id).or_insert_with(|| of(beat.instance_id)).jobs.push(job.clone());
+        by_rig.get_or_insert_with(job.rig_id, || of(beat.instance_id)).jobs.push(job.clone());
     }
-    let asked = join_all(by_rig.into_iter().map(|(rig_id, beats)| keeper.ask_rig(rig_id, beats))).await;
+    let asked = join_all(by_rig.into_iter().map(|(rig_id, beats)| keeper.ask_rig(rig_id, &beats))).await;
     let (mut stop, mut wrap_up) = (Vec::<Ref>::new(), Vec::<Ref>::new());
     for answer in asked.into_iter().filter_map(Result::ok) {
         stop.extend(answer.stop);
@@ -175,7 +175,7 @@ pub(super) async fn outcomes(keeper: &Rc<Keeper>, call: RuntimeEnds) -> Result<O
 /// Transcript events: kept here, and the mayor's shown to its town.
 pub(super) async fn events(keeper: &Rc<Keeper>, call: RuntimeShows) -> Result<EventsReply> {
     let row = keeper.row()?;
-    let mut next_seq = BTreeMap::new();
+    let mut next_seq = SortedMap::new();
     for batch in call.events.batches {
         let known = store::next_seq(&keeper.sql, batch.assignment_id)?.get(&batch.agent_id).copied().unwrap_or(0);
         let next = keeper.sql.atomically(|| store::append(&keeper.sql, &batch))?;
@@ -193,10 +193,10 @@ pub(super) async fn renew_tokens(keeper: &Rc<Keeper>, call: RenewTokens) -> Resu
     let row = keeper.row()?;
     let setup = keeper.setup(row.town_id).await?;
     let mut live: Vec<(Ref, Role)> = Vec::new();
-    let mut by_rig: BTreeMap<RigId, Vec<Ref>> = BTreeMap::new();
+    let mut by_rig: SortedMap<RigId, Vec<Ref>> = SortedMap::new();
     for session in call.sessions {
         match session.rig_id {
-            RigRef::Rig(rig_id) => by_rig.entry(rig_id).or_default().push(session),
+            RigRef::Rig(rig_id) => by_rig.get_or_insert_with(rig_id, Vec::new).push(session),
             RigRef::Mayor(_) if setup.mayor == Some(session) => live.push((session, Role::Mayor)),
             RigRef::Mayor(_) => (),
         }

@@ -1,6 +1,6 @@
 //! The keeper's rows: table `container` (one row) and the ring of transcripts.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 
 use gastown_core::id::{AgentId, AssignmentId, InstanceId, TownId};
 use gastown_core::limits::TRANSCRIPT_KEEP;
@@ -216,7 +216,7 @@ pub fn append(sql: &impl Sql, batch: &EventBatch) -> Result<u64, SqlError> {
 }
 
 /// The next number of a session that is kept, by agent.
-pub fn next_seq(sql: &impl Sql, assignment_id: AssignmentId) -> Result<BTreeMap<AgentId, u64>, SqlError> {
+pub fn next_seq(sql: &impl Sql, assignment_id: AssignmentId) -> Result<SortedMap<AgentId, u64>, SqlError> {
     #[derive(Deserialize)]
     struct NextRow {
         agent_id: AgentId,

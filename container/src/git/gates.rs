@@ -2,7 +2,7 @@
 //! objects, has no remote and no capability. No git runs in it once a gate has run, since a gate could have changed its
 //! configuration.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct Gates<'a> {
     /// Places and settings that every tool gets; the town's own variables come last.
     pub env: Vec<(String, String)>,
     /// The town's variables; names above are not replaced.
-    pub town_env: &'a BTreeMap<String, String>,
+    pub town_env: &'a SortedMap<String, String>,
 }
 
 impl Gates<'_> {

@@ -2,7 +2,7 @@
 //! come out, and the golden files beside this one say which. kilo obeys the last permission rule that fits, so rules
 //! are lists of pairs here and keep their order; nothing passes through a sorted map.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 use std::path::Path;
 
 use gastown_core::wire::control::{ModelLimit, Role};
@@ -18,7 +18,7 @@ pub struct Spec<'a> {
     /// Model of small work.
     pub small_model: &'a str,
     /// Window sizes by model id.
-    pub limits: &'a BTreeMap<String, ModelLimit>,
+    pub limits: &'a SortedMap<String, ModelLimit>,
     /// `http://127.0.0.1:4100`.
     pub broker: &'a str,
     /// The session's capability.
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     fn check(role: Role, work_dir: &str, model: &str, small_model: &str, expected: &str) {
-        let limits = BTreeMap::new();
+        let limits = SortedMap::new();
         let spec = Spec {
             role,
             model,

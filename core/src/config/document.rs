@@ -1,6 +1,6 @@
 //! The two documents as they are stored: sparse, typed, and only ever changed by a checked patch.
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +80,8 @@ pub struct TownConfig {
     #[serde(skip_serializing_if = "is_unset")]
     pub container: ContainerConfig,
     /// Names of the environment variables of agents' tools.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env_vars: BTreeMap<String, SecretMark>,
+    #[serde(skip_serializing_if = "SortedMap::is_empty")]
+    pub env_vars: SortedMap<String, SecretMark>,
     /// Credentials of forges.
     #[serde(skip_serializing_if = "is_unset")]
     pub git_auth: GitAuthConfig,

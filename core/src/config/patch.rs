@@ -1,7 +1,7 @@
 //! Changes of settings as JSON Merge Patch (RFC 7396; api.md 1.7, 5.1): an absent key keeps, null clears, objects
 //! merge, lists are replaced. Everything is checked before anything changes, and all that is wrong is told at once.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,7 +47,7 @@ pub struct PatchContext<'a> {
     /// The profiles.
     pub catalogue: &'a Catalogue,
     /// Model ids that the gateway is known to serve, beside those of the catalogue; others are warned about.
-    pub known_models: &'a BTreeSet<String>,
+    pub known_models: &'a SortedSet<String>,
     /// The rigs of the town.
     pub rigs: &'a [RigId],
     /// The read-only keys as they are shown: sending them back unchanged is harmless.

@@ -1,7 +1,7 @@
 //! The profile catalogue (models.md 2): data of the deployment, not of any town. Towns store a profile's name only, so
 //! that a new catalogue changes every town on that profile without a write. Nothing here is looked up over a network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,7 +37,7 @@ pub struct Profile {
     /// One sentence for people; may be empty.
     pub description: String,
     /// The models, by slot.
-    pub slots: BTreeMap<Slot, ModelId>,
+    pub slots: SortedMap<Slot, ModelId>,
 }
 
 impl Profile {
@@ -128,7 +128,7 @@ impl Catalogue {
     }
 
     /// Every model that the catalogue names.
-    pub fn models(&self) -> BTreeSet<&ModelId> {
+    pub fn models(&self) -> SortedSet<&ModelId> {
         let slots = self.profiles.iter().flat_map(|profile| profile.slots.values());
         slots.chain([&self.fallback, &self.small_fallback]).collect()
     }
@@ -155,7 +155,7 @@ struct CatalogueFile {
     fallback: ModelId,
     small_fallback: ModelId,
     #[serde(default)]
-    descriptions: BTreeMap<String, String>,
+    descriptions: SortedMap<String, String>,
     profiles: Map<String, Value>,
 }
 
@@ -206,9 +206,9 @@ fn read_profile(name: &str, description: String, slots: &Value) -> Result<Profil
     if name == CUSTOM_PROFILE || name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(well_formed) {
         return Err(CatalogueError(format!("{name:?} cannot be the name of a profile")));
     }
-    let models: BTreeMap<String, ModelId> =
+    let models: SortedMap<String, ModelId> =
         crate::json::from_value(slots).map_err(|error| CatalogueError(format!("profile {name}: {error}")))?;
-    let mut checked = BTreeMap::new();
+    let mut checked = SortedMap::new();
     for (slot, model) in models {
         checked.insert(slot.parse()?, model);
     }

@@ -1,7 +1,7 @@
 //! A town's explicit rules: (role, label, rig) → model. What may be said is a closed vocabulary (models.md 3); there
 //! are no free-text rules, so that every stored override can match.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,7 +57,7 @@ const FIELDS: [&str; 4] = ["role", "label", "rig_id", "model"];
 /// Reads overrides as a client sends them. An entry whose model is empty is removed, not stored; every other
 /// entry is checked, and all that is wrong is reported at once.
 pub fn read_overrides(entries: &[Value], rigs: &[RigId]) -> Result<Vec<ModelOverride>, Vec<OverrideIssue>> {
-    let (mut overrides, mut issues, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut overrides, mut issues, mut seen) = (Vec::new(), Vec::new(), SortedSet::new());
     for (index, entry) in entries.iter().enumerate() {
         match read_entry(entry, rigs) {
             Ok(None) => (),

@@ -1,6 +1,6 @@
 //! Beads: the rig's units of work, their status table (domain.md 3.2), and what follows when one ends.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde_json::{Map, Value};
 
@@ -179,7 +179,7 @@ pub struct Bead {
     /// Free, but for reserved keys.
     pub metadata: Map<String, Value>,
     /// Labels.
-    pub labels: BTreeSet<String>,
+    pub labels: SortedSet<String>,
     /// Deleting the parent deletes this bead.
     pub parent_id: Option<BeadId>,
     /// The issue that this bead serves in the end; itself for an issue of its own.
@@ -262,7 +262,7 @@ impl Bead {
             body: None,
             priority: Priority::Medium,
             metadata: Map::new(),
-            labels: BTreeSet::new(),
+            labels: SortedSet::new(),
             parent_id: None,
             root_id: bead_id,
             age_at: now,

@@ -1,7 +1,7 @@
 //! What must hold after every plan (domain.md 12). Run after each commit in tests; in production a breach is logged
 //! once. Each function is one numbered line of the list and returns the breaches it sees, in words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 
 use super::agent::AgentRole;
 use super::assignment::{Phase, Slot};
@@ -66,7 +66,7 @@ pub fn check_step(before: &State, planned: &Planned) -> Vec<String> {
 
 /// 1: at most one live assignment per bead and per agent.
 fn one_assignment_each(state: &State, breaches: &mut Vec<String>) {
-    let (mut beads, mut agents) = (BTreeMap::new(), BTreeMap::new());
+    let (mut beads, mut agents) = (SortedMap::new(), SortedMap::new());
     for assignment in state.live_assignments() {
         if let Some(other) = beads.insert(assignment.bead_id, assignment.assignment_id) {
             breaches.push(format!("1: bead {} has {other} and {}", assignment.bead_id, assignment.assignment_id));
@@ -88,7 +88,7 @@ fn sessions_have_slots(state: &State, breaches: &mut Vec<String>) {
 
 /// 4: epochs are used once, and the next one is above all of them.
 fn epochs_rise(state: &State, breaches: &mut Vec<String>) {
-    let mut epochs = BTreeMap::new();
+    let mut epochs = SortedMap::new();
     for assignment in state.assignments.values() {
         if let Some(other) = epochs.insert(assignment.epoch, assignment.assignment_id) {
             breaches.push(format!("4: {other} and {} have epoch {}", assignment.assignment_id, assignment.epoch));
@@ -155,7 +155,7 @@ fn rework_has_its_child(state: &State, breaches: &mut Vec<String>) {
 
 /// 12: at most one review per lane is reviewed or merged; at most one refinery assignment.
 fn lanes_are_exclusive(state: &State, breaches: &mut Vec<String>) {
-    let mut lanes = BTreeMap::new();
+    let mut lanes = SortedMap::new();
     for review in state.reviews.values().filter(|review| review.is_live() && review.state.holds_lane()) {
         if let Some(other) = lanes.insert(review.target.as_str(), review.bead_id) {
             breaches.push(format!("12: {other} and {} hold lane {}", review.bead_id, review.target));
@@ -212,7 +212,7 @@ fn nobody_waits_for_himself(state: &State, breaches: &mut Vec<String>) {
         .collect();
     // Whoever waits for nobody can start; what is left when all those are gone is a circle.
     loop {
-        let waiting: BTreeSet<BeadId> = edges.iter().map(|(dependent, _)| *dependent).collect();
+        let waiting: SortedSet<BeadId> = edges.iter().map(|(dependent, _)| *dependent).collect();
         let before = edges.len();
         edges.retain(|(_, blocker)| waiting.contains(blocker));
         if edges.len() == before {
@@ -256,7 +256,7 @@ fn failed_edges_hold(state: &State, breaches: &mut Vec<String>) {
 
 /// 16: names are unique without regard to case, identities are unique; one refinery.
 fn names_are_unique(state: &State, breaches: &mut Vec<String>) {
-    let (mut names, mut identities) = (BTreeMap::new(), BTreeMap::new());
+    let (mut names, mut identities) = (SortedMap::new(), SortedMap::new());
     for agent in state.agents.values() {
         if let Some(other) = identities.insert(agent.identity.as_str(), agent.agent_id) {
             breaches.push(format!("16: {other} and {} are both {}", agent.agent_id, agent.identity));

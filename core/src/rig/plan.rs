@@ -3,7 +3,7 @@
 //! A write changes the working copy at once, so that a rule sees what the rules above it did. Effects are not stored:
 //! each rule that orders one also writes the mark that it looks at, so that a second plan without news is empty.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde_json::{Value, json};
 
@@ -162,9 +162,9 @@ pub struct Planned {
     /// When to plan again at the latest; none: only when something happens.
     pub wake_at: Option<Timestamp>,
     /// Beads whose row or wait is not as it was: what the live stream shall show.
-    pub changed_beads: BTreeSet<BeadId>,
+    pub changed_beads: SortedSet<BeadId>,
     /// Agents whose row or assignment is not as it was.
-    pub changed_agents: BTreeSet<AgentId>,
+    pub changed_agents: SortedSet<AgentId>,
 }
 
 impl<'a> Plan<'a> {
@@ -363,11 +363,11 @@ impl<'a> Plan<'a> {
     /// Ends the planning.
     pub fn finish(self) -> Planned {
         let Self { mut state, writes, effects, waits, wake_at, .. } = self;
-        let (mut changed_beads, mut changed_agents) = (BTreeSet::new(), BTreeSet::new());
+        let (mut changed_beads, mut changed_agents) = (SortedSet::new(), SortedSet::new());
         for (_, write) in &writes {
             touched(write, &mut changed_beads, &mut changed_agents);
         }
-        let waits: std::collections::BTreeMap<BeadId, Wait> =
+        let waits: crate::sorted::SortedMap<BeadId, Wait> =
             waits.into_iter().map(|wait| (wait.bead_id, wait)).collect();
         for (bead_id, wait) in &waits {
             if state.waits.get(bead_id).is_none_or(|known| !known.says_the_same(wait)) {
@@ -430,7 +430,7 @@ fn remove_bead(state: &mut State, bead_id: BeadId) {
     state.mail.retain(|_, mail| mail.bead_id != Some(bead_id));
 }
 
-fn touched(write: &Write, beads: &mut BTreeSet<BeadId>, agents: &mut BTreeSet<AgentId>) {
+fn touched(write: &Write, beads: &mut SortedSet<BeadId>, agents: &mut SortedSet<AgentId>) {
     match write {
         Write::Bead(bead) => drop(beads.insert(bead.bead_id)),
         Write::Edge(Edge { bead_id, .. }) | Write::RemoveEdge(bead_id, _) | Write::RemoveBead(bead_id) => {

@@ -2,7 +2,7 @@
 //! step with SQL by every commit. Terminal beads and ended assignments are absent, unless a command names one: then
 //! the shell recalls it for that commit ([`State::recall_bead`]) and [`State::forget`] drops it afterwards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 
 use super::agent::{Agent, AgentRole};
 use super::assignment::Assignment;
@@ -82,24 +82,24 @@ pub struct State {
     /// The rig.
     pub rig: Rig,
     /// Live beads, and those recalled for this commit.
-    pub beads: BTreeMap<BeadId, Bead>,
+    pub beads: SortedMap<BeadId, Bead>,
     /// Dependencies of live beads, and those of ended beads on live ones, by (dependent, blocker): an ended bead may be
     /// tried again, and shall then wait for what is so by then.
-    pub edges: BTreeMap<(BeadId, BeadId), Edge>,
+    pub edges: SortedMap<(BeadId, BeadId), Edge>,
     /// Registered agents.
-    pub agents: BTreeMap<AgentId, Agent>,
+    pub agents: SortedMap<AgentId, Agent>,
     /// Assignments that have not ended, and those recalled or ended in this commit.
-    pub assignments: BTreeMap<AssignmentId, Assignment>,
+    pub assignments: SortedMap<AssignmentId, Assignment>,
     /// Reviews that have not ended.
-    pub reviews: BTreeMap<BeadId, Review>,
+    pub reviews: SortedMap<BeadId, Review>,
     /// Rounds of those reviews, oldest first.
-    pub rounds: BTreeMap<(BeadId, u32), Round>,
+    pub rounds: SortedMap<(BeadId, u32), Round>,
     /// Gate runs of those reviews.
-    pub gate_runs: BTreeMap<RunId, GateRun>,
+    pub gate_runs: SortedMap<RunId, GateRun>,
     /// Jobs that have not ended.
-    pub jobs: BTreeMap<JobId, Job>,
+    pub jobs: SortedMap<JobId, Job>,
     /// Undelivered mail.
-    pub mail: BTreeMap<MailId, Mail>,
+    pub mail: SortedMap<MailId, Mail>,
     /// What was spent: on the newest days, and by convoys with live beads.
     pub spending: Spending,
     /// Messages to the Town.
@@ -107,7 +107,7 @@ pub struct State {
     /// Newest number applied from the Town.
     pub town_applied: u64,
     /// Why each live bead is not moving; made anew by every plan, in memory only.
-    pub waits: BTreeMap<BeadId, Wait>,
+    pub waits: SortedMap<BeadId, Wait>,
     /// What the Town was last told is live; in memory only, so that a restart tells it again.
     pub reported: Option<Activity>,
     /// What the Town was last told was spent; in memory only.
@@ -119,19 +119,19 @@ impl State {
     pub fn new(rig: Rig) -> Self {
         Self {
             rig,
-            beads: BTreeMap::new(),
-            edges: BTreeMap::new(),
-            agents: BTreeMap::new(),
-            assignments: BTreeMap::new(),
-            reviews: BTreeMap::new(),
-            rounds: BTreeMap::new(),
-            gate_runs: BTreeMap::new(),
-            jobs: BTreeMap::new(),
-            mail: BTreeMap::new(),
+            beads: SortedMap::new(),
+            edges: SortedMap::new(),
+            agents: SortedMap::new(),
+            assignments: SortedMap::new(),
+            reviews: SortedMap::new(),
+            rounds: SortedMap::new(),
+            gate_runs: SortedMap::new(),
+            jobs: SortedMap::new(),
+            mail: SortedMap::new(),
             spending: Spending::default(),
             outbox: Outbox::new(Vec::new(), 1),
             town_applied: 0,
-            waits: BTreeMap::new(),
+            waits: SortedMap::new(),
             reported: None,
             reported_spending: Spending::default(),
         }
@@ -212,12 +212,12 @@ impl State {
 
     /// Brings a terminal bead back into view for one commit.
     pub fn recall_bead(&mut self, bead: Bead) {
-        self.beads.entry(bead.bead_id).or_insert(bead);
+        self.beads.get_or_insert_with(bead.bead_id, || bead);
     }
 
     /// Brings an ended assignment back into view for one commit.
     pub fn recall_assignment(&mut self, assignment: Assignment) {
-        self.assignments.entry(assignment.assignment_id).or_insert(assignment);
+        self.assignments.get_or_insert_with(assignment.assignment_id, || assignment);
     }
 
     /// Drops what the next plan does not look at: terminal beads with the edges among them, ended assignments, reviews and jobs,
@@ -236,7 +236,7 @@ impl State {
         while self.spending.days.len() > DAYS_KEPT {
             self.spending.days.pop_first();
         }
-        let live: BTreeSet<ConvoyId> = self.beads.values().filter_map(|bead| bead.convoy_id).collect();
+        let live: SortedSet<ConvoyId> = self.beads.values().filter_map(|bead| bead.convoy_id).collect();
         self.spending.convoys.retain(|convoy_id, _| live.contains(convoy_id));
     }
 }

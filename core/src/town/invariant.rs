@@ -1,6 +1,6 @@
 //! What must hold of the town after every plan (domain.md 12). Returns the breaches in words.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use super::plan::Planned;
 use super::state::{EscalationState, MayorPhase};
@@ -18,7 +18,7 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     if granted_now > 0 && granted > max {
         breaches.push(format!("2: {granted} slots are granted, the limit is {max}"));
     }
-    let names: BTreeSet<String> = state.rigs.values().map(|rig| rig.name.to_lowercase()).collect();
+    let names: SortedSet<String> = state.rigs.values().map(|rig| rig.name.to_lowercase()).collect();
     if names.len() != state.rigs.len() {
         breaches.push("16: two rigs share a name".to_owned());
     }

@@ -1,7 +1,7 @@
 //! A plan of the town: working copy, writes, effects, next wake-up. The same shape as the rig's (`rig/plan.rs`), over
 //! the town's rows; beads wait in their rigs, so there are no waits here.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use super::state::{DayBudget, Drain, Escalation, Mayor, MayorMessage, RigEntry, Runtime, Slot, Spender, State, Town};
 use crate::breaker::Breaker;
@@ -153,11 +153,11 @@ pub struct Changed {
     /// The mayor's row.
     pub mayor: bool,
     /// Rigs.
-    pub rigs: BTreeSet<RigId>,
+    pub rigs: SortedSet<RigId>,
     /// Messages to the mayor.
-    pub messages: BTreeSet<MessageId>,
+    pub messages: SortedSet<MessageId>,
     /// Escalations, by key.
-    pub escalations: BTreeSet<String>,
+    pub escalations: SortedSet<String>,
 }
 
 impl<'a> Plan<'a> {
@@ -239,7 +239,7 @@ impl<'a> Plan<'a> {
     /// Posts a message to a rig.
     pub fn post(&mut self, rig_id: RigId, message: TownToRig) {
         let now = self.context.now;
-        let outbox = self.state.outboxes.entry(rig_id).or_insert_with(|| crate::protocol::Outbox::new(Vec::new(), 1));
+        let outbox = self.state.outboxes.get_or_insert_with(rig_id, || crate::protocol::Outbox::new(Vec::new(), 1));
         let row = outbox.post(message, now);
         self.writes.push((self.rule, Write::Outbox(rig_id, row)));
     }
@@ -291,7 +291,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Remembers which convoys were told to finish.
-    pub fn set_wrapped_up(&mut self, convoys: BTreeSet<ConvoyId>) {
+    pub fn set_wrapped_up(&mut self, convoys: SortedSet<ConvoyId>) {
         self.state.wrapped_up = convoys;
     }
 

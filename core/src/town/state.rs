@@ -1,7 +1,7 @@
 //! Everything the town's rules look at, as one value. Delivered messages, closed escalations and the activity feed stay
 //! in SQL only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sorted::{SortedMap, SortedSet};
 
 use serde_json::Value;
 
@@ -386,15 +386,15 @@ pub struct State {
     /// The town.
     pub town: Town,
     /// Its rigs.
-    pub rigs: BTreeMap<RigId, RigEntry>,
+    pub rigs: SortedMap<RigId, RigEntry>,
     /// Asked and granted slots.
-    pub slots: BTreeMap<AssignmentId, Slot>,
+    pub slots: SortedMap<AssignmentId, Slot>,
     /// The mayor.
     pub mayor: Mayor,
     /// Messages to the mayor that its session does not have.
-    pub inbox: BTreeMap<MessageId, MayorMessage>,
+    pub inbox: SortedMap<MessageId, MayorMessage>,
     /// Open escalations by key.
-    pub escalations: BTreeMap<String, Escalation>,
+    pub escalations: SortedMap<String, Escalation>,
     /// The runtime.
     pub drain: Drain,
     /// The town's breaker.
@@ -402,25 +402,25 @@ pub struct State {
     /// What was said about the budget of the day.
     pub day_budget: DayBudget,
     /// Spend of the newest day, and of convoys, by (day, who).
-    pub usage: BTreeMap<(String, Spender), Usage>,
+    pub usage: SortedMap<(String, Spender), Usage>,
     /// The runtime's sleep.
     pub runtime: Runtime,
     /// Messages to each rig.
-    pub outboxes: BTreeMap<RigId, Outbox<TownToRig>>,
+    pub outboxes: SortedMap<RigId, Outbox<TownToRig>>,
     /// Newest number applied from each rig.
-    pub applied: BTreeMap<RigId, u64>,
+    pub applied: SortedMap<RigId, u64>,
     /// What each rig was last told holds for the town; in memory only, so that a restart tells it again.
-    pub told: BTreeMap<RigId, TownState>,
+    pub told: SortedMap<RigId, TownState>,
     /// The version of the settings that each rig was last sent; in memory only.
-    pub configured: BTreeMap<RigId, (u64, u64)>,
+    pub configured: SortedMap<RigId, (u64, u64)>,
     /// Whether the runtime's keeper was last told that it is needed; in memory only.
     pub needed: Option<bool>,
     /// When each rig was last heard of; in memory only.
-    pub heard: BTreeMap<RigId, Timestamp>,
+    pub heard: SortedMap<RigId, Timestamp>,
     /// Whether the account was last told that the town is active; in memory only.
     pub told_account: Option<bool>,
     /// Convoys whose work was told to finish because their budget is used up; in memory only.
-    pub wrapped_up: BTreeSet<ConvoyId>,
+    pub wrapped_up: SortedSet<ConvoyId>,
 }
 
 impl State {
@@ -430,8 +430,8 @@ impl State {
         let identity = format!("mayor-{}", town.town_id.short());
         Self {
             town,
-            rigs: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            rigs: SortedMap::new(),
+            slots: SortedMap::new(),
             mayor: Mayor {
                 agent_id: mayor_id,
                 identity,
@@ -456,21 +456,21 @@ impl State {
                 last_user_at: None,
                 last_activity_at: None,
             },
-            inbox: BTreeMap::new(),
-            escalations: BTreeMap::new(),
+            inbox: SortedMap::new(),
+            escalations: SortedMap::new(),
             drain: Drain::default(),
             breaker: Breaker::default(),
             day_budget: DayBudget::default(),
-            usage: BTreeMap::new(),
+            usage: SortedMap::new(),
             runtime: Runtime::default(),
-            outboxes: BTreeMap::new(),
-            applied: BTreeMap::new(),
-            told: BTreeMap::new(),
-            configured: BTreeMap::new(),
+            outboxes: SortedMap::new(),
+            applied: SortedMap::new(),
+            told: SortedMap::new(),
+            configured: SortedMap::new(),
             needed: None,
-            heard: BTreeMap::new(),
+            heard: SortedMap::new(),
             told_account: None,
-            wrapped_up: BTreeSet::new(),
+            wrapped_up: SortedSet::new(),
         }
     }
 
@@ -512,7 +512,7 @@ impl State {
             Spender::Convoy(convoy_id, _) => Some(*convoy_id),
             Spender::Rig(_) | Spender::Mayor => None,
         });
-        let convoys: BTreeSet<ConvoyId> = spenders.collect();
+        let convoys: SortedSet<ConvoyId> = spenders.collect();
         convoys.into_iter().filter(|convoy_id| limit.is_reached(self.spent_by_convoy(*convoy_id), 100)).collect()
     }
 
@@ -528,7 +528,7 @@ impl State {
     pub fn waiting_messages(&self) -> Vec<&MayorMessage> {
         let mut waiting: Vec<&MayorMessage> =
             self.inbox.values().filter(|message| message.state != MessageState::Delivered).collect();
-        waiting.sort_by_key(|message| (message.created_at, message.message_id));
+        crate::sorted::sort_by_key(&mut waiting, |message| (message.created_at, message.message_id));
         waiting
     }
 

@@ -3,7 +3,7 @@
 //! Paths are relative to the runtime's base address; `C` is `/towns/:townId`. A field that container.md marks `*` is
 //! not optional here. Unknown fields are ignored, unknown words of an enum are refused.
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -298,11 +298,11 @@ pub struct StartOrder {
     /// Resolved small model.
     pub small_model: String,
     /// Window sizes by model id.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub model_limits: BTreeMap<String, ModelLimit>,
+    #[serde(default, skip_serializing_if = "SortedMap::is_empty")]
+    pub model_limits: SortedMap<String, ModelLimit>,
     /// Prices by model id, used when the gateway names no cost.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub prices: BTreeMap<String, Price>,
+    #[serde(default, skip_serializing_if = "SortedMap::is_empty")]
+    pub prices: SortedMap<String, Price>,
     /// What may still be spent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<RemainingBudget>,
@@ -336,8 +336,8 @@ pub struct StartOrder {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rigs: Vec<BrowseRig>,
     /// The town's environment for tools; values are secrets.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "SortedMap::is_empty")]
+    pub env: SortedMap<String, String>,
     /// Author of commits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
@@ -550,8 +550,8 @@ pub struct JobOrder {
     /// Limit per command.
     pub timeout_minutes: u32,
     /// The town's environment for the commands.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "SortedMap::is_empty")]
+    pub env: SortedMap<String, String>,
     /// Author of the merge commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,

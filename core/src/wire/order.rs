@@ -2,7 +2,7 @@
 //! prompts is an argument, and what only the runtime's keeper knows (instance, token, environment) is added last, by
 //! [`SessionOrder::deliver`].
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,7 @@ pub struct Delivery {
     /// Its end.
     pub token_expires_at: Timestamp,
     /// The town's environment for tools.
-    pub env: BTreeMap<String, String>,
+    pub env: SortedMap<String, String>,
     /// Author of commits.
     pub author: Option<Author>,
     /// Name the agent as co-author.
@@ -94,8 +94,8 @@ impl SessionOrder {
             title: self.title,
             model: self.model,
             small_model: self.small_model,
-            model_limits: BTreeMap::new(),
-            prices: BTreeMap::new(),
+            model_limits: SortedMap::new(),
+            prices: SortedMap::new(),
             budget: self.budget,
             repo: self.repo,
             branch: self.branch,
@@ -251,7 +251,7 @@ pub fn job(state: &RigState, job_id: JobId) -> Option<JobOrder> {
         onto: None,
         gates: job.spec.gates.clone(),
         timeout_minutes: job.spec.timeout_minutes,
-        env: BTreeMap::new(),
+        env: SortedMap::new(),
         author: None,
         message: (job.kind == JobKind::Merge).then_some(message),
     })

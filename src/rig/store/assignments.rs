@@ -1,6 +1,6 @@
 //! Table `assignments`.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 
 use gastown_core::id::{AgentId, AssignmentId, BeadId, InstanceId};
 use gastown_core::models::{ModelId, ModelReason};
@@ -222,7 +222,7 @@ pub(super) fn of_agent(
 }
 
 /// What the newest assignment and review of each bead say about it.
-pub(super) fn newest(sql: &impl Sql, bead_ids: &[BeadId]) -> Result<BTreeMap<BeadId, NewestAssignment>, SqlError> {
+pub(super) fn newest(sql: &impl Sql, bead_ids: &[BeadId]) -> Result<SortedMap<BeadId, NewestAssignment>, SqlError> {
     #[derive(Deserialize)]
     struct NewestRow {
         bead_id: BeadId,

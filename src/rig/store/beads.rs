@@ -1,6 +1,6 @@
 //! Tables `beads` and `bead_labels`.
 
-use std::collections::BTreeSet;
+use gastown_core::sorted::SortedSet;
 
 use gastown_core::id::{AgentId, BeadId, ConvoyId};
 use gastown_core::models::ModelId;
@@ -168,7 +168,7 @@ struct Row {
     updated_at: Ms,
     closed_at: Option<Ms>,
     version: u64,
-    labels: Json<BTreeSet<String>>,
+    labels: Json<SortedSet<String>>,
 }
 
 impl From<Row> for Bead {

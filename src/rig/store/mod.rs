@@ -15,7 +15,7 @@ mod reviews;
 mod rig;
 mod usage;
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 
 use gastown_core::id::{AgentId, AssignmentId, BeadId};
 use gastown_core::rig::assignment::Assignment;
@@ -140,7 +140,7 @@ pub fn assignment(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Option<
 }
 
 /// What the newest assignment and review of each of these beads say about it.
-pub fn newest(sql: &impl Sql, bead_ids: &[BeadId]) -> Result<BTreeMap<BeadId, NewestAssignment>, SqlError> {
+pub fn newest(sql: &impl Sql, bead_ids: &[BeadId]) -> Result<SortedMap<BeadId, NewestAssignment>, SqlError> {
     assignments::newest(sql, bead_ids)
 }
 

@@ -1,7 +1,7 @@
 //! What admission looks at: the breaker with the failures of its window, the budget of the day, the totals of spend, and
 //! the runtime's sleep.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 
 use gastown_core::breaker::{Breaker, BreakerState};
 use gastown_core::id::RigId;
@@ -125,7 +125,7 @@ from usage
 where day = 'all' or day = (select max(day) from usage where day <> 'all')";
 
 /// The totals that rules look at: of the newest day, and of convoys.
-pub(super) fn usage(sql: &impl Sql) -> Result<BTreeMap<(String, Spender), Usage>, SqlError> {
+pub(super) fn usage(sql: &impl Sql) -> Result<SortedMap<(String, Spender), Usage>, SqlError> {
     let rows: Vec<UsageRow> = sql.rows(SELECT_USAGE, &[])?;
     Ok(rows.into_iter().filter_map(total).collect())
 }

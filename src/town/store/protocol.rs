@@ -1,7 +1,7 @@
 //! The numbered messages to and from each rig (domain.md 11): `outbox` is sent until acknowledged, `outbox_next` makes
 //! sure that no number is used twice after the rows are gone, `inbox` is the last number applied of each rig.
 
-use std::collections::BTreeMap;
+use gastown_core::sorted::SortedMap;
 
 use gastown_core::id::RigId;
 use gastown_core::protocol::{Outbox, OutboxRow, Subject, TownToRig};
@@ -34,10 +34,10 @@ order by receiver, seq";
 const SELECT_NEXT: &str = "select receiver as rig_id, next_seq as number from outbox_next";
 
 /// What each rig has not acknowledged, with the next number to use, for every rig that was ever written to.
-pub(super) fn outboxes(sql: &impl Sql) -> Result<BTreeMap<RigId, Outbox<TownToRig>>, SqlError> {
-    let mut rows: BTreeMap<RigId, Vec<OutboxRow<TownToRig>>> = BTreeMap::new();
+pub(super) fn outboxes(sql: &impl Sql) -> Result<SortedMap<RigId, Outbox<TownToRig>>, SqlError> {
+    let mut rows: SortedMap<RigId, Vec<OutboxRow<TownToRig>>> = SortedMap::new();
     for row in sql.rows::<MessageRow>(SELECT_MESSAGES, &[])? {
-        rows.entry(row.receiver).or_default().push(OutboxRow {
+        rows.get_or_insert_with(row.receiver, Vec::new).push(OutboxRow {
             seq: row.seq,
             message: row.body.0,
             created_at: row.created_at.0,
@@ -94,7 +94,7 @@ pub(super) fn acknowledged(sql: &impl Sql, rig_id: RigId, seq: u64) -> Result<()
 const SELECT_APPLIED: &str = "select sender as rig_id, last_seq as number from inbox";
 
 /// The newest number applied of each rig.
-pub(super) fn applied(sql: &impl Sql) -> Result<BTreeMap<RigId, u64>, SqlError> {
+pub(super) fn applied(sql: &impl Sql) -> Result<SortedMap<RigId, u64>, SqlError> {
     let rows: Vec<NumberRow> = sql.rows(SELECT_APPLIED, &[])?;
     Ok(rows.into_iter().map(|row| (row.rig_id, row.number)).collect())
 }

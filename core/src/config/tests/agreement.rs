@@ -138,7 +138,7 @@ fn every_rig_key_but_the_push_flags_overrides_one_of_the_town() {
 #[test]
 fn every_key_is_told_apart_and_described() {
     for keys in [TOWN_KEYS, RIG_KEYS] {
-        let paths: BTreeSet<&str> = keys.iter().map(|key| key.path).collect();
+        let paths: SortedSet<&str> = keys.iter().map(|key| key.path).collect();
         assert_eq!(paths.len(), keys.len());
         assert!(keys.iter().all(|key| !key.title.is_empty() && key.help.ends_with('.')));
     }

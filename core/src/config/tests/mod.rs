@@ -7,20 +7,19 @@ mod refusals;
 mod secrets;
 mod sequences;
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::id::RigId;
 use crate::models::Catalogue;
+use crate::sorted::SortedSet;
 
 /// Everything a [`PatchContext`] borrows.
 pub(super) struct World {
     pub(super) editor: Editor,
     pub(super) offers: Offers,
     pub(super) catalogue: Catalogue,
-    pub(super) known_models: BTreeSet<String>,
+    pub(super) known_models: SortedSet<String>,
     pub(super) rigs: Vec<RigId>,
     pub(super) read_only: Map<String, Value>,
 }

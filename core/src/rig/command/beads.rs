@@ -1,6 +1,6 @@
 //! Commands about beads: create, edit, retry, and their dependencies (domain.md 3).
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ pub struct NewBead {
     /// Urgency; medium when absent.
     pub priority: Option<Priority>,
     /// Labels.
-    pub labels: BTreeSet<String>,
+    pub labels: SortedSet<String>,
     /// Free, but for reserved keys.
     pub metadata: Map<String, Value>,
     /// Parent.
@@ -55,11 +55,11 @@ pub struct BeadPatch {
     /// Urgency.
     pub priority: Option<Priority>,
     /// All labels.
-    pub labels: Option<BTreeSet<String>>,
+    pub labels: Option<SortedSet<String>>,
     /// Labels to add to what is there.
-    pub add_labels: BTreeSet<String>,
+    pub add_labels: SortedSet<String>,
     /// Labels to take away.
-    pub remove_labels: BTreeSet<String>,
+    pub remove_labels: SortedSet<String>,
     /// Keys to merge; `null` removes one. Reserved keys keep their value.
     pub metadata: Option<Map<String, Value>>,
     /// Model.
@@ -166,7 +166,7 @@ fn change_fields(plan: &mut Plan, bead: &Bead, patch: &BeadPatch, actor: &str) {
     let bead_id = bead.bead_id;
     let mut fields = patch.changed_fields(bead);
     let depends_on = patch.depends_on.as_ref().map(|list| list.iter().copied().filter(|&id| id != bead_id).collect());
-    let new_blockers = depends_on.filter(|wanted: &BTreeSet<BeadId>| *wanted != blockers_of(plan, bead_id));
+    let new_blockers = depends_on.filter(|wanted: &SortedSet<BeadId>| *wanted != blockers_of(plan, bead_id));
     fields.extend(new_blockers.is_some().then_some("depends_on"));
     if fields.is_empty() {
         return;

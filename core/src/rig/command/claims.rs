@@ -58,7 +58,7 @@ pub(super) fn check(plan: &Plan, bead: &Bead) -> Result<(), Refusal> {
     if bead.kind != BeadType::Issue || bead.status != BeadStatus::Open {
         return Err(Refusal::IllegalTransition(format!("a bead that is {} cannot be claimed", bead.status)));
     }
-    let without_hold = Bead { labels: std::collections::BTreeSet::new(), ..bead.clone() };
+    let without_hold = Bead { labels: crate::sorted::SortedSet::new(), ..bead.clone() };
     match dispatchable::obstacle(plan, &without_hold) {
         Some(wait) if wait.code != WaitCode::BackingOff => Err(Refusal::IllegalTransition(wait.message)),
         Some(_) | None => Ok(()),

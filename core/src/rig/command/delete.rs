@@ -1,6 +1,6 @@
 //! Deleting a bead for good (domain.md 3.6): with all its descendants, and everything that hangs on them.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ pub(super) fn delete_bead(plan: &mut Plan, bead_id: BeadId, actor: &str) -> Resu
 fn family(plan: &Plan, bead_id: BeadId) -> Vec<Bead> {
     let beads = &plan.state().beads;
     let mut found: Vec<Bead> = beads.get(&bead_id).cloned().into_iter().collect();
-    let mut seen = BTreeSet::from([bead_id]);
+    let mut seen = SortedSet::from([bead_id]);
     let mut next = 0;
     while let Some(parent) = found.get(next).map(|bead| bead.bead_id) {
         let children = beads.values().filter(|bead| bead.parent_id == Some(parent));

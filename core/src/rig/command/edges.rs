@@ -1,6 +1,6 @@
 //! Dependencies of a bead (domain.md 3.5): what may be asked for, and the edges that follow from it.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use super::Refusal;
 use crate::id::{BeadId, ConvoyId};
@@ -30,7 +30,7 @@ pub(super) fn check_cycle(plan: &Plan, bead_id: BeadId, blockers: &[BeadId]) -> 
         EdgeState::Satisfied | EdgeState::Waived => false,
     };
     let mut paths: Vec<Vec<BeadId>> = blockers.iter().filter(|&&b| b != bead_id).map(|&b| vec![bead_id, b]).collect();
-    let mut seen = BTreeSet::new();
+    let mut seen = SortedSet::new();
     while let Some(path) = paths.pop() {
         let Some(&last) = path.last() else { continue };
         if last == bead_id {
@@ -46,14 +46,14 @@ pub(super) fn check_cycle(plan: &Plan, bead_id: BeadId, blockers: &[BeadId]) -> 
 }
 
 /// The blockers of a bead, as a caller names them: all of them, without the bead itself.
-pub(super) fn blockers_of(plan: &Plan, bead_id: BeadId) -> BTreeSet<BeadId> {
+pub(super) fn blockers_of(plan: &Plan, bead_id: BeadId) -> SortedSet<BeadId> {
     let edges = plan.state().edges.values().filter(|edge| edge.bead_id == bead_id && !edge.cross);
     edges.map(|edge| edge.blocker_id).collect()
 }
 
 /// Replaces all edges of a bead inside the rig. A reference to itself is ignored.
 pub(super) fn set_dependencies(plan: &mut Plan, bead_id: BeadId, blockers: &[BeadId]) {
-    let wanted: BTreeSet<BeadId> = blockers.iter().copied().filter(|&blocker| blocker != bead_id).collect();
+    let wanted: SortedSet<BeadId> = blockers.iter().copied().filter(|&blocker| blocker != bead_id).collect();
     let is_own = |edge: &&Edge| edge.bead_id == bead_id && !edge.cross;
     let old: Vec<Edge> = plan.state().edges.values().filter(is_own).cloned().collect();
     for edge in old.iter().filter(|edge| !wanted.contains(&edge.blocker_id)) {

@@ -10,7 +10,7 @@ use crate::rig::plan::Plan;
 pub(crate) fn run(plan: &mut Plan) {
     let mut queued: Vec<Assignment> =
         plan.state().live_assignments().filter(|assignment| assignment.phase == Phase::Queued).cloned().collect();
-    queued.sort_by_key(|assignment| assignment.epoch);
+    crate::sorted::sort_by_key(&mut queued, |assignment| assignment.epoch);
     let allowed = match plan.state().rig.breaker.state {
         BreakerState::Closed => queued.len(),
         BreakerState::HalfOpen => {

@@ -20,7 +20,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .filter(|bead| bead.is_live_issue() && bead.status == BeadStatus::Open)
         .cloned()
         .collect();
-    issues.sort_by_key(|bead| (Reverse(bead.priority), bead.age_at, bead.bead_id));
+    crate::sorted::sort_by_key(&mut issues, |bead| (Reverse(bead.priority), bead.age_at, bead.bead_id));
     let cap = plan.state().rig.settings.as_ref().map_or(POLECATS_PER_RIG, |s| s.config.max_concurrent_polecats);
     for bead in issues {
         if let Some(wait) = finishing(plan, &bead) {

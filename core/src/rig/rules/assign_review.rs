@@ -18,7 +18,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .cloned()
         .collect();
     let priority = |review: &Review| plan.state().beads.get(&review.bead_id).map(|bead| bead.priority);
-    queued.sort_by_key(|review| (Reverse(priority(review)), review.queued_at, review.bead_id));
+    crate::sorted::sort_by_key(&mut queued, |review| (Reverse(priority(review)), review.queued_at, review.bead_id));
     for review in queued {
         match obstacle(plan, &review) {
             Some(wait) => {

@@ -45,7 +45,7 @@ fn blocked(plan: &Plan, bead: &Bead) -> Option<Wait> {
         .filter(|edge| edge.bead_id == bead.bead_id)
         .filter(|edge| matches!(edge.state, EdgeState::Pending | EdgeState::Failed))
         .collect();
-    edges.sort_by_key(|edge| (edge.state != EdgeState::Failed, edge.blocker_id));
+    crate::sorted::sort_by_key(&mut edges, |edge| (edge.state != EdgeState::Failed, edge.blocker_id));
     let edge = edges.first()?;
     let title = plan.state().beads.get(&edge.blocker_id).map(|blocker| format!("\"{}\"", blocker.title));
     let name = title.unwrap_or_else(|| format!("bead {}", edge.blocker_id));

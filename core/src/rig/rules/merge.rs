@@ -16,7 +16,7 @@ pub(crate) fn run(plan: &mut Plan) {
         })
         .cloned()
         .collect();
-    approved.sort_by_key(|review| (review.queued_at, review.bead_id));
+    crate::sorted::sort_by_key(&mut approved, |review| (review.queued_at, review.bead_id));
     for review in approved {
         if plan.state().is_parked(review.bead_id) {
             continue;

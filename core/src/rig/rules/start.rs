@@ -11,7 +11,7 @@ use crate::rig::wait::{Wait, WaitCode};
 pub(crate) fn run(plan: &mut Plan) {
     let mut queued: Vec<Assignment> =
         plan.state().live_assignments().filter(|assignment| assignment.phase == Phase::Queued).cloned().collect();
-    queued.sort_by_key(|assignment| assignment.epoch);
+    crate::sorted::sort_by_key(&mut queued, |assignment| assignment.epoch);
     for assignment in queued {
         match obstacle(plan, &assignment) {
             Some(wait) => {

@@ -1,7 +1,7 @@
 //! T5: the spend is bounded (domain.md 9.3). Near the limit of the day people are told once; at the limit nothing new
 //! starts and running work finishes, until the day ends or the limit is raised. A convoy at its limit finishes alone.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use crate::config::effective_town;
 use crate::id::{ConvoyId, RigId};
@@ -49,7 +49,7 @@ fn day(plan: &mut Plan) {
 }
 
 fn convoys(plan: &mut Plan) {
-    let exhausted: BTreeSet<ConvoyId> = plan.state().exhausted_convoys().into_iter().collect();
+    let exhausted: SortedSet<ConvoyId> = plan.state().exhausted_convoys().into_iter().collect();
     let told = plan.state().wrapped_up.clone();
     for convoy_id in exhausted.difference(&told) {
         wrap_up(plan, Some(*convoy_id), "The budget of its convoy is used up.");

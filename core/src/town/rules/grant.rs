@@ -20,7 +20,7 @@ pub(crate) fn run(plan: &mut Plan) {
     let may_start = |slot: &&Slot| slot.convoy_id.is_none_or(|convoy_id| !exhausted.contains(&convoy_id));
     let asked = state.slots.values().filter(|slot| slot.granted_at.is_none());
     let mut asked: Vec<Slot> = asked.filter(may_start).cloned().collect();
-    asked.sort_by_key(|slot| (Reverse(slot.priority), slot.age_at, slot.assignment_id));
+    crate::sorted::sort_by_key(&mut asked, |slot| (Reverse(slot.priority), slot.age_at, slot.assignment_id));
     for slot in asked.into_iter().take(free) {
         let now = plan.now();
         plan.post(slot.rig_id, TownToRig::GrantSlot { assignment_id: slot.assignment_id, probe: is_probe });

@@ -1,6 +1,6 @@
 //! Beads as clients see them (api.md 4, **Bead**, **Failure**, **Wait**), and the requests that make and change them.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -33,7 +33,7 @@ pub struct Bead {
     pub parent_bead_id: Option<BeadId>,
     pub assignee_agent_bead_id: Option<AgentId>,
     pub priority: Priority,
-    pub labels: BTreeSet<String>,
+    pub labels: SortedSet<String>,
     pub metadata: Map<String, Value>,
     pub dispatch_attempts: u32,
     pub last_dispatch_attempt_at: Option<Timestamp>,
@@ -224,7 +224,7 @@ pub struct NewBead {
     /// Urgency.
     pub priority: Option<Priority>,
     /// Labels.
-    pub labels: BTreeSet<String>,
+    pub labels: SortedSet<String>,
     /// Free.
     pub metadata: Map<String, Value>,
     /// Model that the caller chose, unchecked.
@@ -286,7 +286,7 @@ pub struct PatchBead {
     /// Urgency.
     pub priority: Option<Priority>,
     /// All labels.
-    pub labels: Option<BTreeSet<String>>,
+    pub labels: Option<SortedSet<String>>,
     /// Keys to merge.
     pub metadata: Option<Map<String, Value>>,
     /// Status by hand.

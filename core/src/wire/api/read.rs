@@ -4,7 +4,7 @@
 //! leaves an issue and a placeholder; [`read`] hands out the result only when no issue was left. Nothing is coerced:
 //! `"5"` is no number. `null` counts as absent where a field may be absent.
 
-use std::collections::BTreeSet;
+use crate::sorted::SortedSet;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -206,7 +206,7 @@ impl Fields<'_> {
     }
 
     /// Labels: few, short, of plain characters.
-    pub fn labels(&mut self, key: &str) -> Option<BTreeSet<String>> {
+    pub fn labels(&mut self, key: &str) -> Option<SortedSet<String>> {
         if !self.has(key) {
             return None;
         }
