@@ -157,12 +157,20 @@ pub const NUDGE_QUEUE_KEEP: Duration = hours(1);
 pub const LANDING_MAX: u32 = 5;
 /// Time between two orders to stop the container: a stop takes a while to be seen.
 pub const STOP_GAP: Duration = minutes(2);
-/// Time between two triage batches of a rig: requests come in bursts.
+/// Requests in one triage batch: one agent can hold so many matters in mind.
+pub const TRIAGE_BATCH: usize = 20;
+/// A failed triage batch is followed by the next one after this long: what broke it may pass.
 pub const TRIAGE_GAP: Duration = Duration::from_secs(30);
 /// Open automatic triage requests per rig (those raised by agents are not counted): triage must not feed itself.
 pub const TRIAGE_OPEN: usize = 5;
 /// Batches that may leave a triage request open before a person is asked.
 pub const TRIAGE_ROUNDS: u32 = 2;
+/// Notices of the town to the mayor within [`MAYOR_NOTICE_WINDOW`] that cost a turn of their own.
+pub const MAYOR_NOTICES: usize = 6;
+/// The sliding window of [`MAYOR_NOTICES`].
+pub const MAYOR_NOTICE_WINDOW: Duration = hours(1);
+/// Time between two notices to the mayor: what comes in a burst is told together.
+pub const MAYOR_NOTICE_GAP: Duration = minutes(1);
 /// An unanswered escalation is raised again this long after its creation.
 pub const ESCALATION_RAISES: [Duration; 3] = [hours(4), hours(8), hours(12)];
 /// A drain that has not ended by itself ends after this long.

@@ -2,7 +2,7 @@
 //! and in order. Both aggregates build on this module; neither names the other. On their way, messages name their variant
 //! as the one field of an object; a tag among the fields would make every reader keep a copy of them first.
 
-use crate::sorted::SortedMap;
+mod triage;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,8 +13,11 @@ use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, MailId, Rig
 use crate::limits::{RESEND_FIRST, RESEND_MAX};
 use crate::models::{RigModels, TownModels};
 use crate::session::{Kind, Usage};
+use crate::sorted::SortedMap;
 use crate::text_enum;
 use crate::time::Timestamp;
+
+pub use triage::{EscalationAnswered, TriageAction, TriageItem, TriageResolved};
 
 text_enum! {
     /// Urgency of a bead; orders work within a rig and within the town.
@@ -67,6 +70,15 @@ pub enum TownToRig {
         /// Why, for people.
         message: String,
     },
+    /// Matters to decide, as one bead for one agent.
+    RunTriage {
+        /// The bead of the batch.
+        batch_id: BeadId,
+        /// At most 20, oldest first.
+        requests: Vec<TriageItem>,
+    },
+    /// Somebody answered an escalation.
+    EscalationAnswered(Box<EscalationAnswered>),
     /// A question that needs no answer: any call re-arms the rig's alarm (domain.md 9.1, T23).
     Ping,
 }
@@ -183,6 +195,13 @@ pub enum RigToTown {
     TriageAsked(Box<TriageAsked>),
     /// Mail of an agent to somebody outside of the rig.
     MailOut(Box<MailOut>),
+    /// The agent of a batch decided one.
+    TriageResolved(Box<TriageResolved>),
+    /// The bead of a batch ended; what it left undecided waits again.
+    TriageEnded {
+        /// Which.
+        batch_id: BeadId,
+    },
     /// Rows for the town's feed and live stream.
     Feed {
         /// In order.
@@ -269,7 +288,8 @@ text_enum! {
 pub struct TriageAsked {
     /// Identity; a repeat is the same request.
     pub request_id: BeadId,
-    /// What it is about.
+    /// What it is about. The message that carries it has a `kind` already.
+    #[serde(rename = "about")]
     pub kind: TriageKind,
     /// The agent concerned …
     pub agent_id: Option<AgentId>,
@@ -403,7 +423,11 @@ impl Subject for TownToRig {
             Self::Configure(_) => Some("configure"),
             Self::TownState(_) => Some("town_state"),
             Self::Ping => Some("ping"),
-            Self::GrantSlot { .. } | Self::DeliverMail(_) | Self::WrapUp { .. } => None,
+            Self::GrantSlot { .. }
+            | Self::DeliverMail(_)
+            | Self::WrapUp { .. }
+            | Self::RunTriage { .. }
+            | Self::EscalationAnswered(_) => None,
         }
     }
 }
@@ -421,6 +445,8 @@ impl Subject for RigToTown {
             | Self::EscalationCleared { .. }
             | Self::TriageAsked(_)
             | Self::MailOut(_)
+            | Self::TriageResolved(_)
+            | Self::TriageEnded { .. }
             | Self::Feed { .. } => None,
         }
     }

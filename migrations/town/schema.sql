@@ -137,7 +137,7 @@ CREATE TABLE escalations (
   closed_at integer,
   closed_by text,
   version integer not null default 1
-, choices text not null default '[]') strict;
+, choices text not null default '[]', raised_by_name text, told integer check (told between 0 and 3), updated_at integer not null default 0) strict;
 
 CREATE INDEX escalations_by_age on escalations (created_at);
 
@@ -163,7 +163,7 @@ CREATE TABLE mail (
   body text not null,
   created_at integer not null,
   read_at integer
-) strict;
+, from_name text not null default '', from_rig text) strict;
 
 CREATE INDEX mail_by_age on mail (created_at);
 
@@ -186,7 +186,7 @@ CREATE TABLE mayor (
   not_before integer,
   last_user_at integer,
   last_activity_at integer
-, instance_id text, error text, wanted_at integer, tokens_in integer not null default 0, tokens_out integer not null default 0, cost_micros integer not null default 0) strict;
+, instance_id text, error text, wanted_at integer, tokens_in integer not null default 0, tokens_out integer not null default 0, cost_micros integer not null default 0, notices text not null default '{"sent":[],"pending":[]}') strict;
 
 CREATE TABLE mayor_inbox (
   message_id text primary key,
@@ -344,7 +344,11 @@ CREATE TABLE triage_requests (
   action text,
   notes text,
   created_at integer not null
-) strict;
+, batch_is_live integer not null default 0 check (batch_is_live in (0, 1)), not_before integer, resolved_by text, resolved_at integer) strict;
+
+CREATE INDEX triage_requests_by_end on triage_requests (resolved_at);
+
+CREATE INDEX triage_requests_in_view on triage_requests (rig_id) where state <> 'resolved' or batch_is_live = 1;
 
 CREATE UNIQUE INDEX triage_requests_open on triage_requests (agent_id, type) where state <> 'resolved';
 

@@ -7,7 +7,7 @@ use gastown_core::sorted::SortedSet;
 use gastown_core::id::{AssignmentId, BeadId, IdSeed};
 use gastown_core::protocol::RigToTown;
 use gastown_core::rig::event::Event;
-use gastown_core::rig::{self, Applied, Command, Context, Effect, Planned, Receipt, State, invariant};
+use gastown_core::rig::{self, Applied, Command, Context, Effect, Planned, Receipt, Reference, State, invariant};
 use gastown_core::time::Timestamp;
 use gastown_core::wire::api::bead::{Bead, NewestAssignment};
 
@@ -61,7 +61,14 @@ impl Desk {
 
     /// Applies facts.
     pub(super) fn observe(&self, events: Vec<Event>) -> Result<Committed<Vec<Receipt>>> {
-        self.commit(|state, context| Ok(rig::observe(state, context, events)), |_, receipts| Ok(receipts))
+        let references: Vec<Reference> = events.iter().flat_map(Event::references).collect();
+        self.commit(
+            |mut state, context| {
+                store::recall(&self.sql, &mut state, &references)?;
+                Ok(rig::observe(state, context, events))
+            },
+            |_, receipts| Ok(receipts),
+        )
     }
 
     /// Applies facts that may be about sessions whose work is done.

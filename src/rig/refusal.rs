@@ -42,6 +42,12 @@ pub(super) fn api(refusal: Domain) -> Error {
             Refusal::new(Code::ProbableDuplicate, format!("The same was slung a moment ago as bead {bead_id}"))
                 .with(json!({ "bead_id": bead_id }))
         }
+        Domain::NotInBatch(request_id) => {
+            Refusal::new(Code::Forbidden, "This request is not in your batch").with(json!({ "request_id": request_id }))
+        }
+        Domain::AlreadyResolved(request_id) => {
+            Refusal::new(Code::AlreadyResolved, "This request was decided").with(json!({ "request_id": request_id }))
+        }
         Domain::LimitReached(why) => Refusal::new(Code::LimitReached, why),
         Domain::NoSuchAgent(agent_id) => {
             Refusal::not_found("agent").with(json!({ "kind": "agent", "agent_id": agent_id }))

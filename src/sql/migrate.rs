@@ -30,7 +30,7 @@ pub const ACCOUNT: &[Migration] = migrations!["account": "0001_account", "0002_s
 pub const TOWN: &[Migration] = migrations![
     "town": "0001_town", "0002_convoys", "0003_mayor", "0004_escalations", "0005_admission", "0006_messages",
     "0007_protocol", "0008_reports", "0009_mayor", "0010_escalations", "0011_drain", "0012_outbox_next", "0013_conversation",
-    "0014_admission",
+    "0014_admission", "0015_inbox",
 ];
 
 /// Schema of `Rig`.

@@ -267,7 +267,11 @@ fn acknowledge(inner: &Rc<Inner>, call: calls::Acknowledge) -> Result<calls::Esc
         found.map(view::escalation)
     };
     if inner.with_state(find)?.is_some() {
-        inner.handle(Command::Acknowledge { escalation_id: call.escalation_id, actor: call.actor.clone() })?;
+        inner.handle(Command::Acknowledge {
+            escalation_id: call.escalation_id,
+            actor: call.actor.clone(),
+            note: None,
+        })?;
     }
     let stored = store::escalations::get(&inner.sql, call.escalation_id)?;
     stored.as_ref().map(view::escalation).ok_or_else(|| Refusal::not_found("escalation").into())

@@ -164,6 +164,8 @@ fn refusal(refused: Refused) -> Error {
     match refused {
         Refused::NoSuchRig(_) => Refusal::not_found("rig"),
         Refused::NoSuchEscalation(_) => Refusal::not_found("escalation"),
+        Refused::UnknownReference(what) => Refusal::new(Code::UnknownReference, format!("Unknown reference: {what}"))
+            .with(json!({ "reference": what })),
         Refused::DuplicateName(name) => {
             Refusal::new(Code::DuplicateName, format!("Another rig of the town is called {name}"))
         }

@@ -74,8 +74,7 @@ fn what_rules_look_at_is_found_without_reading_history() {
 }
 
 /// Columns that keep what the first insertion said: `file column`.
-const KEPT: [&str; 4] =
-    ["escalations.rs metadata", "escalations.rs raises", "escalations.rs replies", "protocol.rs stream"];
+const KEPT: [&str; 1] = ["protocol.rs stream"];
 
 #[test]
 fn a_row_that_exists_gets_every_column_that_a_new_one_gets() {

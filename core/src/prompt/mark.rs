@@ -55,10 +55,10 @@ const TASK_BYTES_MAX: usize = 68 * 1024;
 const FINDINGS_BYTES_MAX: usize = 24 * 1024;
 /// Longest block of any other kind.
 const BLOCK_BYTES_MAX: usize = 8 * 1024;
-/// Such blocks beside task and findings in the fullest text: rework has files, checkpoint and note.
-const BLOCKS_MAX: usize = 3;
-/// Room for our own words in a first message; the longest template has a sixth of it.
-const WORDS_BYTES_MAX: usize = 8 * 1024;
+/// Such blocks beside task and findings in the fullest text: rework has files, answers, checkpoint and note.
+const BLOCKS_MAX: usize = 4;
+/// Room for our own words in a first message; the longest template has a third of it.
+const WORDS_BYTES_MAX: usize = 4 * 1024;
 
 const _: () =
     assert!(TASK_BYTES_MAX + FINDINGS_BYTES_MAX + BLOCKS_MAX * BLOCK_BYTES_MAX + WORDS_BYTES_MAX <= PROMPT_BYTES_MAX);

@@ -75,6 +75,16 @@ pub fn person(arguments: &Person<'_>, nonce: Nonce) -> String {
     )
 }
 
+/// What the town itself tells the mayor.
+pub fn notice(text: &str, nonce: Nonce) -> String {
+    fill!("notice.md", notice = block(Label::Note, nonce, text))
+}
+
+/// A mail of an agent to the mayor, as its conversation keeps it: rig, subject and text.
+pub fn mail_to_mayor(from: &str, text: &str, nonce: Nonce) -> String {
+    fill!("mail_to_mayor.md", from = one_line(from), mail = block(Label::Mail, nonce, text))
+}
+
 /// Who wrote a mail, and how the receiver can answer.
 #[derive(Debug, Clone, Copy)]
 pub enum Sender<'a> {

@@ -37,6 +37,17 @@ pub struct Left<'a> {
     pub checkpoint: Option<&'a str>,
     /// Its unpublished changes.
     pub resume: Option<Resume<'a>>,
+    /// What its escalations were answered, oldest first.
+    pub answers: &'a [Answer<'a>],
+}
+
+/// An answer to an escalation.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Who answered.
+    pub by: &'a str,
+    /// What.
+    pub message: &'a str,
 }
 
 /// Arguments of [`work`].
@@ -69,6 +80,7 @@ pub fn work(arguments: &Work<'_>, nonce: Nonce) -> String {
         target = one_line(target),
         task = task_text(task, nonce),
         predecessors = predecessors_text("This builds on work that is merged already:", predecessors, nonce),
+        answers = answers_text(left, nonce),
         checkpoint = checkpoint_text(left, nonce),
         resume = resume_text(left, nonce),
     )
@@ -117,6 +129,7 @@ pub fn rework(arguments: &Rework<'_>, nonce: Nonce) -> String {
         findings = block(Label::Findings, nonce, findings),
         files = files_text("Files concerned:", files, nonce),
         task = task_text(task, nonce),
+        answers = answers_text(left, nonce),
         checkpoint = checkpoint_text(left, nonce),
         resume = resume_text(left, nonce),
     )
@@ -153,6 +166,7 @@ pub fn conflict(arguments: &Conflict<'_>, nonce: Nonce) -> String {
         files = files_text("Files in conflict:", files, nonce),
         task = task_text(task, nonce),
         feedback = feedback.map(|text| format!("Answer this as well:\n\n{text}")).unwrap_or_default(),
+        answers = answers_text(left, nonce),
         checkpoint = checkpoint_text(left, nonce),
         resume = resume_text(left, nonce),
     )
@@ -188,6 +202,7 @@ pub fn feedback(arguments: &Feedback<'_>, nonce: Nonce) -> String {
         pr_url = one_line(pr_url),
         feedback = block(Label::Feedback, nonce, comments),
         task = task_text(task, nonce),
+        answers = answers_text(left, nonce),
         checkpoint = checkpoint_text(left, nonce),
         resume = resume_text(left, nonce),
     )
@@ -220,6 +235,7 @@ pub fn fixup(arguments: &Fixup<'_>, nonce: Nonce) -> String {
         target = one_line(target),
         pr_url = one_line(pr_url),
         task = task_text(task, nonce),
+        answers = answers_text(left, nonce),
         checkpoint = checkpoint_text(left, nonce),
         resume = resume_text(left, nonce),
     )
@@ -379,6 +395,14 @@ fn checkpoint_text(left: Left<'_>, nonce: Nonce) -> String {
         None => String::new(),
         Some(text) => fill!("checkpoint.md", checkpoint = block(Label::Checkpoint, nonce, text)),
     }
+}
+
+fn answers_text(left: Left<'_>, nonce: Nonce) -> String {
+    if left.answers.is_empty() {
+        return String::new();
+    }
+    let texts: Vec<String> = left.answers.iter().map(|a| format!("{}: {}", one_line(a.by), a.message)).collect();
+    fill!("answers.md", answers = blocks(Label::Note, nonce, texts.iter().map(String::as_str)).join("\n\n"))
 }
 
 fn resume_text(left: Left<'_>, nonce: Nonce) -> String {

@@ -5,7 +5,7 @@ use crate::sorted::SortedSet;
 use serde_json::{Map, Value};
 
 use super::plan::{Plan, Write};
-use super::{assignment, escalation, review};
+use super::{assignment, escalation, review, triage};
 use crate::id::{AgentId, BeadId, ConvoyId};
 use crate::limits::{BRANCH_DIGITS, backoff};
 use crate::models::ModelId;
@@ -423,7 +423,8 @@ pub fn fail(plan: &mut Plan, bead_id: BeadId, code: FailureCode, message: &str, 
         .keys()
         .any(|&(dependent, blocker)| blocker == bead_id && plan.state().live_bead(dependent).is_some());
     let Some(bead) = plan.state().beads.get(&bead_id) else { return };
-    if bead.kind == BeadType::Issue {
+    // What a triage batch left open comes again, or to a person; the batch itself is nobody's concern.
+    if bead.kind == BeadType::Issue && !triage::is_batch(bead) {
         let severity = if has_dependents || bead.convoy_id.is_some() { Severity::High } else { Severity::Medium };
         let title = format!("\"{}\" failed", bead.title);
         escalation::raise_for_bead(plan, bead_id, severity, code.as_str(), &title, message, &["retry", "close"]);
@@ -488,6 +489,7 @@ fn ended(plan: &mut Plan, bead_id: BeadId, actor: &str) {
     }
     forget_warning(plan, bead_id);
     review::cancel_reviews_of(plan, bead_id, actor);
+    triage::ended(plan, bead_id);
     for child in plan.state().live_children(bead_id) {
         close(plan, child, BeadOutcome::Cancelled, actor);
     }

@@ -5,6 +5,7 @@
 //! above it. Nothing here awaits, reads a clock or makes a random number; planning twice without news yields nothing.
 
 pub mod agent;
+pub mod answer;
 pub mod assignment;
 pub mod bead;
 pub mod command;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod review;
 mod rules;
 pub mod state;
+pub mod triage;
 pub mod usage;
 pub mod wait;
 

@@ -3,14 +3,16 @@
 
 use serde_json::json;
 
+use super::escalation::AgentEscalation;
+use super::mail::TownMail;
 use super::mayor;
 use super::plan::{Effect, Plan, Write};
 use super::state::{MayorMessage, MayorPhase, MessageSource, MessageState, Pause, RigEntry, TownStatus};
-use super::{event, rules, state};
+use super::{escalation, rules, state, triage};
 use crate::config::{RigConfig, TownConfig};
-use crate::id::{EscalationId, MessageId, RigId};
+use crate::id::{EscalationId, MailId, MessageId, RigId};
 use crate::limits::{FINISH_LIMIT, RIGS_PER_TOWN};
-use crate::protocol::Activity;
+use crate::protocol::{Activity, MailTo, TriageAction, TriageAsked, TriageKind};
 use crate::time::Timestamp;
 
 /// A command.
@@ -80,7 +82,26 @@ pub enum Command {
         escalation_id: EscalationId,
         /// Who.
         actor: String,
+        /// What they add.
+        note: Option<String>,
     },
+    /// A person answers an escalation.
+    Reply {
+        /// Which.
+        escalation_id: EscalationId,
+        /// Who.
+        actor: String,
+        /// The answer.
+        message: String,
+        /// It is settled with that.
+        acknowledges: bool,
+        /// Try its bead again.
+        retries: bool,
+    },
+    /// An agent asks people to see something; triage looks first.
+    Escalate(Box<AgentEscalation>),
+    /// Mail for the mayor, a person, or an agent of another rig.
+    SendMail(Box<TownMail>),
 }
 
 /// A repository to connect.
@@ -128,8 +149,10 @@ pub enum Applied {
     Message(MessageId),
     /// The mayor's session is live or ordered.
     Mayor,
-    /// This escalation is closed.
+    /// This escalation was raised, answered or closed.
     Escalation(EscalationId),
+    /// The mail is on its way.
+    Mail(MailId),
 }
 
 /// Why a command was refused; nothing has changed.
@@ -139,6 +162,8 @@ pub enum Refusal {
     NoSuchRig(RigId),
     /// There is no such open escalation.
     NoSuchEscalation(EscalationId),
+    /// An id in the body names nothing.
+    UnknownReference(String),
     /// Another rig of the town has this name.
     DuplicateName(String),
     /// The town is full.
@@ -205,7 +230,21 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
             rules::breaker::half_open(plan);
             Ok(Applied::Town)
         }
-        Command::Acknowledge { escalation_id, actor } => acknowledge(plan, escalation_id, &actor),
+        Command::Acknowledge { escalation_id, actor, note } => {
+            let key = open_key(plan, escalation_id)?;
+            escalation::acknowledge(plan, &key, &actor, note);
+            Ok(Applied::Escalation(escalation_id))
+        }
+        Command::Reply { escalation_id, actor, message, acknowledges, retries } => {
+            let key = open_key(plan, escalation_id)?;
+            escalation::reply(plan, &key, &actor, message, retries);
+            if acknowledges {
+                escalation::acknowledge(plan, &key, &actor, None);
+            }
+            Ok(Applied::Escalation(escalation_id))
+        }
+        Command::Escalate(raised) => escalate(plan, *raised),
+        Command::SendMail(mail) => send_mail(plan, *mail),
     }
 }
 
@@ -294,7 +333,7 @@ fn remove_rig(plan: &mut Plan, rig_id: RigId) -> Result<Applied, Refusal> {
         .map(|escalation| escalation.dedup_key.clone())
         .collect();
     for dedup_key in raised {
-        event::escalation_cleared(plan, &dedup_key, "system");
+        escalation::resolve(plan, &dedup_key, "system");
     }
     let config = plan.state().town.config.clone();
     let without = config.clone().without_rig(rig_id);
@@ -310,7 +349,7 @@ fn remove_rig(plan: &mut Plan, rig_id: RigId) -> Result<Applied, Refusal> {
 
 /// Stored before the answer; a repeat of the id is the same message. Each is later than the one before it, so that the
 /// order of the inbox is the order of asking.
-fn post_message(
+pub(super) fn post_message(
     plan: &mut Plan,
     message_id: MessageId,
     source: MessageSource,
@@ -362,11 +401,38 @@ fn restart_mayor(plan: &mut Plan) {
     }
 }
 
-fn acknowledge(plan: &mut Plan, escalation_id: EscalationId, actor: &str) -> Result<Applied, Refusal> {
-    let open = plan.state().escalations.values().find(|open| open.escalation_id == escalation_id);
-    let key = open.map(|open| open.dedup_key.clone()).ok_or(Refusal::NoSuchEscalation(escalation_id))?;
-    event::escalation_cleared(plan, &key, actor);
+fn open_key(plan: &Plan, escalation_id: EscalationId) -> Result<String, Refusal> {
+    let open = escalation::find(plan, escalation_id).map(|open| open.dedup_key.clone());
+    open.ok_or(Refusal::NoSuchEscalation(escalation_id))
+}
+
+/// The escalation stands for people at once; triage may settle it before one looks.
+fn escalate(plan: &mut Plan, raised: AgentEscalation) -> Result<Applied, Refusal> {
+    known_rig(plan, raised.rig_id)?;
+    let rig_id = raised.rig_id;
+    let asked = TriageAsked {
+        request_id: plan.mint(),
+        kind: TriageKind::Escalation,
+        agent_id: Some(raised.agent_id),
+        bead_id: raised.bead_id,
+        assignment_id: raised.assignment_id,
+        options: TriageAction::ALL.iter().map(ToString::to_string).collect(),
+        context: json!({ "title": raised.title, "body": raised.body, "metadata": raised.metadata }),
+    };
+    let escalation_id = escalation::raise_by_agent(plan, raised);
+    triage::ask(plan, rig_id, asked, Some(escalation_id));
     Ok(Applied::Escalation(escalation_id))
+}
+
+fn send_mail(plan: &mut Plan, mail: TownMail) -> Result<Applied, Refusal> {
+    if let MailTo::Agent { rig_id, agent_id } = &mail.to
+        && !plan.state().rigs.contains_key(rig_id)
+    {
+        return Err(Refusal::UnknownReference(agent_id.to_string()));
+    }
+    let mail_id = mail.mail_id;
+    plan.route(mail);
+    Ok(Applied::Mail(mail_id))
 }
 
 fn known_rig(plan: &Plan, rig_id: RigId) -> Result<(), Refusal> {

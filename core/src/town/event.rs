@@ -1,11 +1,12 @@
 //! Facts about the town: what rigs and the runtime said. A fact is never refused; a late or doubled one changes nothing.
 
+use super::mail::TownMail;
 use super::plan::{Plan, Write};
 use super::state::{
-    ALL_TIME, Drain, Escalation, EscalationState, MayorActivity, MayorError, MayorPhase, MessageState, Slot, Spender,
+    ALL_TIME, Drain, MayorActivity, MayorError, MayorPhase, MessageSource, MessageState, Slot, Spender,
 };
-use super::{escalation, mayor, rules};
-use crate::id::{InstanceId, MessageId, RigId};
+use super::{escalation, mayor, notice, rules, triage};
+use crate::id::{InstanceId, MailId, MessageId, RigId};
 use crate::limits::{ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY, backoff};
 use crate::protocol::{self, Activity, Numbered, RigToTown, Severity, Spending};
 use crate::session::{Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
@@ -84,7 +85,7 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
             Receipt::Applied
         }
         Event::RuntimeRecovered => {
-            escalation_cleared(plan, escalation::RUNTIME, "system");
+            escalation::clear(plan, escalation::RUNTIME);
             Receipt::Applied
         }
         Event::RepoChecked(rig_id, access) => {
@@ -144,10 +145,12 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
             RigToTown::StartSucceeded { .. } => rules::breaker::start_succeeded(plan),
             RigToTown::Activity(activity) => rig_is_active(plan, rig_id, activity),
             RigToTown::Usage(spending) => rig_has_spent(plan, rig_id, spending),
-            RigToTown::EscalationRaised(raised) => escalation_raised(plan, Some(rig_id), *raised),
-            RigToTown::EscalationCleared { dedup_key } => escalation_cleared(plan, &dedup_key, "system"),
-            RigToTown::TriageAsked(_) => (),
-            RigToTown::MailOut(mail) => mail_out(plan, rig_id, *mail),
+            RigToTown::EscalationRaised(raised) => drop(escalation::raised(plan, Some(rig_id), *raised)),
+            RigToTown::EscalationCleared { dedup_key } => escalation::clear(plan, &dedup_key),
+            RigToTown::TriageAsked(asked) => triage::ask(plan, rig_id, *asked, None),
+            RigToTown::TriageResolved(decision) => triage::resolved(plan, rig_id, *decision),
+            RigToTown::TriageEnded { batch_id } => triage::batch_ended(plan, rig_id, batch_id),
+            RigToTown::MailOut(mail) => plan.route(TownMail::out(rig_id, *mail)),
             RigToTown::Feed { frames } => {
                 for frame in frames {
                     plan.write(Write::Frame(Some(rig_id), frame));
@@ -158,27 +161,6 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
     plan.set_heard(rig_id);
     plan.write(Write::Applied(rig_id, last));
     Receipt::Applied
-}
-
-/// T22: mail between agents of two rigs goes on; one to a rig that is gone has no receiver.
-fn mail_out(plan: &mut Plan, _: RigId, mail: protocol::MailOut) {
-    match mail.to {
-        protocol::MailTo::Agent { rig_id, agent_id } if plan.state().rigs.contains_key(&rig_id) => {
-            let delivered = protocol::DeliverMail {
-                mail_id: mail.mail_id,
-                from_kind: protocol::MailParty::Agent,
-                from_id: mail.from_agent.to_string(),
-                to_agent: agent_id,
-                thread_id: mail.thread_id,
-                reply_to: mail.reply_to,
-                subject: mail.subject,
-                body: mail.body,
-                created_at: mail.created_at,
-            };
-            plan.post(rig_id, protocol::TownToRig::DeliverMail(Box::new(delivered)));
-        }
-        protocol::MailTo::Agent { .. } | protocol::MailTo::Mayor | protocol::MailTo::User(_) => (),
-    }
 }
 
 fn rig_is_active(plan: &mut Plan, rig_id: RigId, activity: Activity) {
@@ -196,53 +178,6 @@ fn rig_has_spent(plan: &mut Plan, rig_id: RigId, spending: Spending) {
     }
     for (convoy_id, spent) in spending.convoys {
         plan.raise_usage(ALL_TIME, Spender::Convoy(convoy_id, rig_id), spent);
-    }
-}
-
-/// One open row per key: a repeat raises its count and shows the newest words.
-pub(super) fn escalation_raised(plan: &mut Plan, rig_id: Option<RigId>, raised: protocol::Escalation) {
-    let now = plan.now();
-    let open = plan.state().escalations.get(&raised.dedup_key).filter(|e| e.state == EscalationState::Open).cloned();
-    let (escalation_id, count, created_at, version) = match &open {
-        Some(open) => (open.escalation_id, open.count + 1, open.created_at, open.version + 1),
-        None => (plan.mint(), 1, now, 1),
-    };
-    plan.write(Write::Escalation(Box::new(Escalation {
-        escalation_id,
-        dedup_key: raised.dedup_key,
-        severity: raised.severity,
-        category: raised.category,
-        code: raised.code,
-        title: raised.title,
-        message: raised.message,
-        rig_id,
-        bead_id: raised.bead_id,
-        agent_id: raised.agent_id,
-        assignment_id: raised.assignment_id,
-        convoy_id: raised.convoy_id,
-        choices: raised.choices,
-        raised_by: if rig_id.is_some() { "rig" } else { "town" }.to_owned(),
-        count,
-        state: EscalationState::Open,
-        created_at,
-        closed_at: None,
-        closed_by: None,
-        version,
-    })));
-}
-
-/// The cause is gone, or a person has seen it.
-pub fn escalation_cleared(plan: &mut Plan, dedup_key: &str, by: &str) {
-    let now = plan.now();
-    let state = if by == "system" { EscalationState::Resolved } else { EscalationState::Acknowledged };
-    if let Some(open) = plan.state().escalations.get(dedup_key).filter(|e| e.state == EscalationState::Open).cloned() {
-        plan.write(Write::Escalation(Box::new(Escalation {
-            state,
-            closed_at: Some(now),
-            closed_by: Some(by.to_owned()),
-            version: open.version + 1,
-            ..open
-        })));
     }
 }
 
@@ -270,6 +205,7 @@ fn instance_evicted(plan: &mut Plan, instance_id: InstanceId) -> Receipt {
         instance_id: Some(instance_id),
         started_at: Some(now),
     }));
+    notice::note(plan, "The runtime is being replaced: sessions are saved and go on afterwards.".to_owned());
     Receipt::Applied
 }
 
@@ -343,8 +279,17 @@ fn delivered(plan: &mut Plan, message_ids: &[String]) {
             message.state = MessageState::Delivered;
             message.delivered_at = Some(now);
         });
+        if let Some(mail_id) = mail_of(plan, message_id) {
+            plan.write(Write::MailRead(mail_id, now));
+        }
     }
     mayor::renew_lease(plan);
+}
+
+/// The mail behind a message of an agent or a person; a message that nobody mailed has no such row, which is no harm.
+fn mail_of(plan: &Plan, message_id: MessageId) -> Option<MailId> {
+    plan.state().inbox.get(&message_id).filter(|message| message.source != MessageSource::System)?;
+    message_id.to_string().parse().ok()
 }
 
 fn mayor_over(plan: &mut Plan, over: Over) {

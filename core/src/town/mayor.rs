@@ -1,9 +1,9 @@
 //! The mayor's session: its table, and the steps that rules, facts and commands share (domain.md 9.5). It is always
 //! available: when no session is live, the next message starts one, and is delivered after the start, once.
 
+use super::escalation;
 use super::plan::{Effect, Plan};
 use super::state::{MayorActivity, MayorError, MayorPhase, MessageState};
-use super::{escalation, event};
 use crate::id::{AssignmentId, MessageId};
 use crate::limits::{ATTEMPTS, LEASE, backoff};
 use crate::models::{Task, resolve};
@@ -128,7 +128,7 @@ pub fn became_running(plan: &mut Plan) {
         mayor.wanted_at = None;
         mayor.error = None;
     });
-    event::escalation_cleared(plan, escalation::MAYOR, "system");
+    escalation::clear(plan, escalation::MAYOR);
 }
 
 /// News of the session.

@@ -4,13 +4,16 @@
 //! order, each on the result of the ones above it.
 
 pub mod command;
-mod escalation;
+pub mod escalation;
 pub mod event;
 pub mod invariant;
+pub mod mail;
 pub mod mayor;
+pub mod notice;
 pub mod plan;
 mod rules;
 pub mod state;
+pub mod triage;
 
 pub use command::{Applied, Command, Refusal};
 pub use event::{Event, Receipt};
@@ -27,6 +30,10 @@ pub const RULES: &[(&str, Rule)] = &[
     ("budget", rules::budget::run),                     // T5  the spend is bounded
     ("reclaim", rules::reclaim::run),                   // T7  no leaked slot
     ("grant", rules::grant::run),                       // T6  permission to start sessions
+    ("re_escalate", rules::re_escalate::run),           // T20 what nobody answers gets louder
+    ("triage", rules::triage::run),                     // T21 ambiguous matters go to an agent
+    ("route_mail", rules::route_mail::run),             // T22 mail between rigs, mayor and people
+    ("mayor_notify", rules::mayor_notify::run),         // T19 the mayor hears of what matters, once
     ("mayor_lease", rules::mayor_lease::run),           // T16 a dead mayor is noticed
     ("mayor_start", rules::mayor_start::run),           // T15 whoever wants the mayor finds one
     ("mayor_model", rules::mayor_model::run),           // T17 another model takes over the conversation

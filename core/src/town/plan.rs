@@ -3,9 +3,13 @@
 
 use crate::sorted::SortedSet;
 
+use serde_json::Value;
+
+use super::mail::TownMail;
 use super::state::{DayBudget, Drain, Escalation, Mayor, MayorMessage, RigEntry, Runtime, Slot, Spender, State, Town};
+use super::triage::TriageRequest;
 use crate::breaker::Breaker;
-use crate::id::{AssignmentId, ConvoyId, IdSeed, MadeFrom, MessageId, RigId};
+use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, MadeFrom, MailId, MessageId, RigId};
 use crate::limits::BREAKER_TOWN_WINDOW;
 use crate::models::Catalogue;
 use crate::protocol::{Frame, OutboxRow, TownState, TownToRig};
@@ -42,6 +46,14 @@ pub enum Write {
     Message(MayorMessage),
     /// Insert or replace.
     Escalation(Box<Escalation>),
+    /// Insert or replace.
+    Triage(Box<TriageRequest>),
+    /// Insert.
+    Mail(Box<TownMail>),
+    /// The mayor has this mail.
+    MailRead(MailId, Timestamp),
+    /// One row of the town's feed.
+    Event(EventRow),
     /// The runtime's row.
     Drain(Drain),
     /// The breaker; one without failures forgets those that were counted.
@@ -89,6 +101,33 @@ pub enum Write {
         /// The keys that changed.
         changes: Vec<String>,
     },
+}
+
+/// A row of the feed that the town itself adds (api.md 4, Event); the store numbers it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRow {
+    /// `escalated`, `triage_resolved`, …
+    pub kind: &'static str,
+    /// About this rig.
+    pub rig_id: Option<RigId>,
+    /// About this bead.
+    pub bead_id: Option<BeadId>,
+    /// About this agent.
+    pub agent_id: Option<AgentId>,
+    /// About this convoy.
+    pub convoy_id: Option<ConvoyId>,
+    /// Who: a user or agent id, `mayor`, `system`, `rig`.
+    pub actor: String,
+    /// The actor's name, when it is an agent.
+    pub actor_name: Option<String>,
+    /// Value before.
+    pub old: Option<String>,
+    /// Value after.
+    pub new: Option<String>,
+    /// Title of what it is about.
+    pub title: Option<String>,
+    /// More.
+    pub data: Value,
 }
 
 /// One thing to do outside, performed after the commit.
@@ -236,6 +275,21 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Adds a row to the feed.
+    pub fn record(&mut self, event: EventRow) {
+        self.writes.push((self.rule, Write::Event(event)));
+    }
+
+    /// Hands mail to the rule that sends it on.
+    pub fn route(&mut self, mail: TownMail) {
+        self.state.mail.push(mail);
+    }
+
+    /// The mail that waits to be sent on.
+    pub fn take_mail(&mut self) -> Vec<TownMail> {
+        std::mem::take(&mut self.state.mail)
+    }
+
     /// Posts a message to a rig.
     pub fn post(&mut self, rig_id: RigId, message: TownToRig) {
         let now = self.context.now;
@@ -344,6 +398,10 @@ impl Changed {
             Write::Escalation(escalation) => drop(self.escalations.insert(escalation.dedup_key.clone())),
             Write::Slot(_)
             | Write::RemoveSlot(_)
+            | Write::Triage(_)
+            | Write::Mail(_)
+            | Write::MailRead(..)
+            | Write::Event(_)
             | Write::Drain(_)
             | Write::Breaker(_)
             | Write::StartFailure { .. }
@@ -367,6 +425,7 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Rig(rig) => drop(state.rigs.insert(rig.rig_id, *rig)),
         Write::RemoveRig(rig_id) => {
             state.rigs.remove(&rig_id);
+            state.triage.retain(|_, request| request.rig_id != rig_id);
             state.outboxes.remove(&rig_id);
             state.applied.remove(&rig_id);
             state.told.remove(&rig_id);
@@ -378,6 +437,7 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Mayor(mayor) => state.mayor = *mayor,
         Write::Message(message) => drop(state.inbox.insert(message.message_id, message)),
         Write::Escalation(escalation) => drop(state.escalations.insert(escalation.dedup_key.clone(), *escalation)),
+        Write::Triage(request) => drop(state.triage.insert(request.asked.request_id, *request)),
         Write::Drain(drain) => state.drain = drain,
         Write::Breaker(breaker) => state.breaker = *breaker,
         Write::StartFailure { at, .. } => state.breaker.count(at, BREAKER_TOWN_WINDOW),
@@ -390,7 +450,13 @@ pub fn apply(state: &mut State, write: &Write) {
             }
         }
         Write::Applied(rig_id, seq) => drop(state.applied.insert(rig_id, seq)),
-        // The outbox is changed where the row is made; feed and audit are not part of the state.
-        Write::Outbox(..) | Write::Frame(..) | Write::Audit { .. } | Write::Prune(_) => (),
+        // The outbox is changed where the row is made; feed, mail and audit are not part of the state.
+        Write::Outbox(..)
+        | Write::Mail(_)
+        | Write::MailRead(..)
+        | Write::Event(_)
+        | Write::Frame(..)
+        | Write::Audit { .. }
+        | Write::Prune(_) => (),
     }
 }

@@ -3,8 +3,11 @@
 
 use crate::sorted::{SortedMap, SortedSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::escalation::Reply;
+use super::mail::TownMail;
+use super::triage::TriageRequest;
 use crate::breaker::{Breaker, BreakerState};
 use crate::config::{RigConfig, TownConfig, effective_town};
 use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, InstanceId, MessageId, RigId, TownId};
@@ -212,6 +215,17 @@ pub struct Mayor {
     pub last_user_at: Option<Timestamp>,
     /// Newest sign of life.
     pub last_activity_at: Option<Timestamp>,
+    /// What it is told without having asked.
+    pub notices: Notices,
+}
+
+/// What the mayor is told by the town itself (T19).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Notices {
+    /// When it was told, within the last hour.
+    pub sent: Vec<Timestamp>,
+    /// What it shall hear with its next turn, oldest first.
+    pub pending: Vec<String>,
 }
 
 /// Why the mayor is not available, in words.
@@ -313,14 +327,28 @@ pub struct Escalation {
     pub convoy_id: Option<ConvoyId>,
     /// What a person may choose.
     pub choices: Vec<String>,
-    /// Who raised it.
+    /// What the agent that raised it added, kept whole.
+    pub metadata: Map<String, Value>,
+    /// What people answered, oldest first.
+    pub replies: Vec<Reply>,
+    /// Who raised it: an agent's id, `rig` or `town`.
     pub raised_by: String,
+    /// Its name, when it is an agent.
+    pub raised_by_name: Option<String>,
     /// How often it was raised while open.
     pub count: u32,
     /// Whether it still calls.
     pub state: EscalationState,
+    /// How often time made it louder.
+    pub raises: u32,
+    /// When time makes it louder again.
+    pub next_raise_at: Option<Timestamp>,
+    /// How loud it was when the mayor was told.
+    pub told: Option<Severity>,
     /// When it was raised first.
     pub created_at: Timestamp,
+    /// Newest change.
+    pub updated_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
     /// By whom.
@@ -395,6 +423,10 @@ pub struct State {
     pub inbox: SortedMap<MessageId, MayorMessage>,
     /// Open escalations by key.
     pub escalations: SortedMap<String, Escalation>,
+    /// Matters for triage that are not resolved, or whose batch goes on.
+    pub triage: SortedMap<BeadId, TriageRequest>,
+    /// Mail that this plan has to send on; empty between plans.
+    pub mail: Vec<TownMail>,
     /// The runtime.
     pub drain: Drain,
     /// The town's breaker.
@@ -455,9 +487,12 @@ impl State {
                 error: None,
                 last_user_at: None,
                 last_activity_at: None,
+                notices: Notices::default(),
             },
             inbox: SortedMap::new(),
             escalations: SortedMap::new(),
+            triage: SortedMap::new(),
+            mail: Vec::new(),
             drain: Drain::default(),
             breaker: Breaker::default(),
             day_budget: DayBudget::default(),
@@ -548,11 +583,13 @@ impl State {
         self.rigs.values().filter(|rig| rig.status != TownStatus::Deleting)
     }
 
-    /// Drops what the next plan does not look at: delivered messages, closed escalations, deleted rigs' messages.
+    /// Drops what the next plan does not look at: delivered messages, closed escalations, resolved
+    /// requests for triage.
     pub fn forget(&mut self) {
         self.inbox.retain(|_, message| message.state != MessageState::Delivered);
         self.escalations.retain(|_, escalation| escalation.state == EscalationState::Open);
         let newest = self.usage.keys().map(|(day, _)| day).filter(|day| *day != ALL_TIME).max().cloned();
         self.usage.retain(|(day, _), _| day == ALL_TIME || Some(day) == newest.as_ref());
+        self.triage.retain(|_, request| request.is_in_view());
     }
 }

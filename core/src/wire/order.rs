@@ -5,23 +5,24 @@
 use crate::sorted::SortedMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::control::{
     Author, JobOrder, Kind, MergeMessage, OrderedAgent, OrderedAssignment, OrderedPrompt, PROTOCOL, RemainingBudget,
     Repo, Resume, RigRef, Role, RuntimeConfig, RuntimeRig, StartOrder,
 };
 use crate::config::{EffectiveTown, effective_rig, effective_town};
-use crate::id::{AssignmentId, InstanceId, JobId};
+use crate::id::{AgentId, AssignmentId, InstanceId, JobId};
 use crate::limits::{IDLE_EXIT, IDLE_NUDGES};
 use crate::prompt::message::{Finish, Line, Person};
-use crate::prompt::order::{self, EarlierRound, Gate, Left, Task};
+use crate::prompt::order::{self, Answer, EarlierRound, Gate, Left, Task, TriageRequest};
 use crate::prompt::role::{self, RigEntry, Scope};
 use crate::prompt::{Nonce, message};
 use crate::rig::assignment::Assignment;
 use crate::rig::bead::Bead;
 use crate::rig::review::{Review, Round, Verdict};
 use crate::rig::state::{Settings, State as RigState};
-use crate::rig::usage;
+use crate::rig::{answer, triage, usage};
 use crate::session::JobKind;
 use crate::text::cut;
 use crate::time::Timestamp;
@@ -216,8 +217,13 @@ pub fn idle_question(assignment: &Assignment, nudge: u32) -> super::control::Mes
 /// A message to the mayor as its session reads it.
 pub fn mayor_message(message: &MayorMessage, nonce: Nonce) -> super::control::Message {
     let author = message.source_id.as_deref().unwrap_or("a person");
-    let text =
-        message::person(&Person { author, text: &message.body, ui_context: message.ui_context.as_deref() }, nonce);
+    let text = match message.source {
+        MessageSource::User => {
+            message::person(&Person { author, text: &message.body, ui_context: message.ui_context.as_deref() }, nonce)
+        }
+        MessageSource::System => message::notice(&message.body, nonce),
+        MessageSource::Agent => message::mail_to_mayor(author, &message.body, nonce),
+    };
     super::control::Message {
         message_id: message.message_id.to_string(),
         source: match message.source {
@@ -320,6 +326,18 @@ fn mayor_role(state: &TownState, nonce: Nonce) -> String {
     role::mayor(&role::Mayor { town: &state.town.name, rigs: &rigs, custom: custom.as_deref() }, nonce)
 }
 
+/// What is known of a triage request, a line per field; text stays as it is.
+fn context_text(context: &Value) -> String {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match context.as_object() {
+        Some(fields) => {
+            let lines = fields.iter().map(|(key, value)| format!("{key}: {}", plain(value)));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        None => plain(context),
+    }
+}
+
 /// Everything that the prompts of one assignment are made of.
 struct View<'a> {
     state: &'a RigState,
@@ -369,7 +387,9 @@ impl View<'_> {
 
     fn first(&self, nonce: Nonce) -> String {
         let checkpoint = self.bead.checkpoint.as_ref().map(ToString::to_string);
-        let left = Left { checkpoint: checkpoint.as_deref(), resume: self.resume() };
+        let answers: Vec<Answer<'_>> =
+            answer::of_bead(self.bead).into_iter().map(|(by, message)| Answer { by, message }).collect();
+        let left = Left { checkpoint: checkpoint.as_deref(), resume: self.resume(), answers: &answers };
         let own = Task { title: &self.bead.title, body: self.bead.body.as_deref() };
         let (bead, branch, target) = (self.bead.bead_id, self.branch(), self.target());
         let pr_url = self.bead.metadata.get("pr_url").and_then(|url| url.as_str()).unwrap_or_default();
@@ -401,8 +421,35 @@ impl View<'_> {
             }
             Kind::Fixup => order::fixup(&order::Fixup { bead, branch, target, pr_url, task: own, left }, nonce),
             Kind::Review | Kind::Landing => self.review(nonce),
-            Kind::Triage => order::triage(bead, &[], nonce),
+            Kind::Triage => self.triage(nonce),
         }
+    }
+
+    fn triage(&self, nonce: Nonce) -> String {
+        let items = triage::requests(self.bead);
+        let names: Vec<Option<&str>> = items.iter().map(|item| self.name_of(item.asked.agent_id)).collect();
+        let actions: Vec<Vec<&str>> =
+            items.iter().map(|item| item.asked.options.iter().map(String::as_str).collect()).collect();
+        let contexts: Vec<String> = items.iter().map(|item| context_text(&item.asked.context)).collect();
+        let requests: Vec<TriageRequest<'_>> = items
+            .iter()
+            .zip(&names)
+            .zip(actions.iter().zip(&contexts))
+            .filter(|((item, _), _)| item.decided.is_none())
+            .map(|((item, name), (actions, context))| TriageRequest {
+                request: item.asked.request_id,
+                age_minutes: self.assignment.queued_at.since(item.created_at).as_secs() / 60,
+                bead: item.asked.bead_id,
+                agent: *name,
+                actions,
+                context,
+            })
+            .collect();
+        order::triage(self.bead.bead_id, &requests, nonce)
+    }
+
+    fn name_of(&self, agent_id: Option<AgentId>) -> Option<&str> {
+        agent_id.and_then(|id| self.state.agents.get(&id)).map(|agent| agent.name.as_str())
     }
 
     fn review(&self, nonce: Nonce) -> String {

@@ -9,10 +9,12 @@ use gastown_core::protocol::{Activity, Numbered, RigToTown, Spending, TownState,
 use gastown_core::session::{Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use gastown_core::time::Timestamp;
 use gastown_core::town::command::NewRig;
-use gastown_core::town::state::{AccountKind, EscalationState, MessageSource, Pause, Town, TownStatus};
+use gastown_core::town::state::{AccountKind, EscalationState, MayorPhase, MessageSource, Pause, Town, TownStatus};
 use gastown_core::town::{self, Command, Context, Effect, Event, Planned, Receipt, State, invariant};
 
 use super::{START, duration, split};
+
+mod inbox;
 
 /// Plays a scenario of the town.
 pub(crate) fn play(scenario: &str) -> String {
@@ -29,6 +31,8 @@ struct Player {
     instance: InstanceId,
     seqs: BTreeMap<RigId, u64>,
     rigs_answer: bool,
+    /// The mayor's session is heard of all the time: it takes what it is told, and is idle.
+    beats: bool,
     told: Vec<String>,
 }
 
@@ -61,6 +65,7 @@ impl Player {
             instance: InstanceId::from_u128(1),
             seqs: BTreeMap::new(),
             rigs_answer: true,
+            beats: false,
             told: Vec::new(),
         }
     }
@@ -174,13 +179,14 @@ impl Player {
                 let nonce = self.state.as_ref().unwrap().drain.nonce.clone().unwrap();
                 self.observe(vec![Event::InstanceReady(InstanceId::from_u128(9), nonce)]);
             }
+            ["beats"] => self.beats = true,
             ["wait", span] => self.pass(duration(span)),
             ["alarm"] => {
                 let text =
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
                 self.told.push(format!("alarm {text}"));
             }
-            other => panic!("no such command: {other:?}"),
+            other => self.run_inbox(other),
         }
         std::mem::take(&mut self.told)
     }
@@ -265,6 +271,12 @@ impl Player {
         let end = self.now + span;
         while let Some(at) = self.wake_at.filter(|&at| at <= end) {
             self.now = self.now.max(at);
+            let is_running = self.state.as_ref().unwrap().mayor.phase == MayorPhase::Running;
+            if self.beats && is_running {
+                let ids = self.state.as_ref().unwrap().inbox.keys().map(ToString::to_string).collect();
+                self.reported(SessionFact::Delivered(ids));
+                self.beat(Some(self.now));
+            }
             self.observe(Vec::new());
         }
         self.now = end;
@@ -331,6 +343,7 @@ impl Player {
             again.effects
         );
         self.tell(before, &planned);
+        self.told.extend(inbox::differences(before, &planned));
         self.wake_at = planned.wake_at;
         self.state = Some(planned.state);
         self.state.as_mut().unwrap().forget();
@@ -361,7 +374,8 @@ impl Player {
             match open.state {
                 _ if known.is_some_and(|known| known.version == open.version) => (),
                 EscalationState::Open => {
-                    self.told.push(format!("escalation {} {}: {}", open.severity, open.code, open.message));
+                    let message = open.message.replace("\n\n", " ");
+                    self.told.push(format!("escalation {} {}: {message}", open.severity, open.code));
                 }
                 EscalationState::Acknowledged | EscalationState::Resolved => {
                     self.told.push(format!("escalation {} {}", open.code, open.state));
@@ -378,7 +392,8 @@ impl Player {
                 Effect::QueryMayor(_) => self.told.push("-> ask for the mayor".into()),
                 Effect::StopMayor { epoch, .. } => self.told.push(format!("-> stop the mayor, epoch {epoch}")),
                 Effect::PushToMayor(ids) => {
-                    let bodies: Vec<&str> = ids.iter().map(|id| planned.state.inbox[id].body.as_str()).collect();
+                    let bodies: Vec<String> =
+                        ids.iter().map(|id| inbox::in_short(&planned.state.inbox[id].body)).collect();
                     self.told.push(format!("-> push to the mayor: {}", bodies.join(", ")));
                 }
                 Effect::SendToRig(_) => (),
@@ -412,6 +427,16 @@ impl Player {
                     format!("{name} wraps up{}: {message}", if convoy_id.is_some() { " the convoy" } else { "" })
                 }
                 TownToRig::DeliverMail(mail) => format!("{name} gets mail: {}", mail.subject),
+                TownToRig::RunTriage { requests, .. } => {
+                    let about: Vec<String> = requests.iter().map(|item| inbox::request_words(&item.asked)).collect();
+                    format!("{name} runs triage: {}", about.join(", "))
+                }
+                TownToRig::EscalationAnswered(answered) => format!(
+                    "{name} gets an answer of {}: {}{}",
+                    answered.by,
+                    answered.message,
+                    if answered.retries { ", try again" } else { "" }
+                ),
                 TownToRig::Ping => format!("{name} pinged"),
             });
         }

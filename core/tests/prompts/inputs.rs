@@ -4,8 +4,8 @@ use gastown_core::id::{AgentId, BeadId, ConvoyId, RigId};
 use gastown_core::prompt::Nonce;
 use gastown_core::prompt::message::Line;
 use gastown_core::prompt::order::{
-    Conflict, EarlierRound, Feedback, Fixup, Gate, Landing, Left, Predecessor, Resume, Review, Rework, Round, Task,
-    TriageRequest, Work,
+    Answer, Conflict, EarlierRound, Feedback, Fixup, Gate, Landing, Left, Predecessor, Resume, Review, Rework, Round,
+    Task, TriageRequest, Work,
 };
 use gastown_core::prompt::role::{Mayor, Polecat, Refinery, RigEntry, Scope, Triage};
 
@@ -71,6 +71,7 @@ pub(crate) fn mayor<'a>(rigs: &'a [RigEntry<'a>]) -> Mayor<'a> {
 const TASK: Task<'static> = Task { title: "Add a total to the cart", body: Some("In src/cart.js.\n\nRound to cents.") };
 
 const LEFT: Left<'static> = Left {
+    answers: &[Answer { by: "Ada", message: "Round half up." }],
     checkpoint: Some(r#"{"done":"the function","next":"its test"}"#),
     resume: Some(Resume { commit: COMMIT, note: Some("evicted: the machine was replaced") }),
 };

@@ -74,7 +74,7 @@ fn the_fullest_first_messages_fit_into_a_prompt() {
     let files = vec![long.clone(); 5];
     let task = order::Task { title: "t", body: Some(&long) };
     let resume = Some(order::Resume { commit: &long, note: Some(&long) });
-    let left = order::Left { checkpoint: Some(&long), resume };
+    let left = order::Left { checkpoint: Some(&long), resume, answers: &[order::Answer { by: "Ada", message: &long }] };
     let earlier = [EarlierRound { number: 1, findings: &long }; 10];
     let predecessors = [Predecessor { title: "t", summary: &long }; 5];
     let gates = [Gate { command: "g", status: "failed", output: &long }; 10];

@@ -87,6 +87,8 @@ const fn kind(message: &RigToTown) -> &'static str {
         RigToTown::EscalationRaised(_) => "escalation_raised",
         RigToTown::EscalationCleared { .. } => "escalation_cleared",
         RigToTown::TriageAsked(_) => "triage_asked",
+        RigToTown::TriageResolved(_) => "triage_resolved",
+        RigToTown::TriageEnded { .. } => "triage_ended",
         RigToTown::MailOut(_) => "mail_out",
         RigToTown::Feed { .. } => "feed",
     }

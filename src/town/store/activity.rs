@@ -6,6 +6,8 @@ use std::time::Duration;
 use gastown_core::id::RigId;
 use gastown_core::protocol::Frame;
 use gastown_core::time::Timestamp;
+use gastown_core::town::plan::EventRow;
+use gastown_core::wire::api::event::Event;
 use serde::Deserialize;
 use serde_json::Value as JsonValue;
 
@@ -125,6 +127,17 @@ pub(super) fn add(
     let row: Option<SeqRow> =
         sql.first(INSERT, params![at, &frame.frame, text_or_null(rig_id), json(&frame.data), rule])?;
     Ok(row.map(|row| StoredFrame { seq: row.seq, at, rig_id, frame: frame.frame.clone(), data: frame.data.clone() }))
+}
+
+/// Adds a row of the town's own feed.
+pub(super) fn record(
+    sql: &impl Sql,
+    at: Timestamp,
+    rule: &str,
+    event: &EventRow,
+) -> Result<Option<StoredFrame>, SqlError> {
+    let shape = serde_json::json!(Event::of_town(event, rule, at));
+    add(sql, at, rule, event.rig_id, &Frame { frame: "activity".to_owned(), data: shape })
 }
 
 const DELETE_OLD: &str = "

@@ -3,8 +3,10 @@
 use gastown_core::id::{AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, RigId};
 use gastown_core::protocol::Severity;
 use gastown_core::time::Timestamp;
+use gastown_core::town::escalation::Reply;
 use gastown_core::town::state::{Escalation, EscalationState};
 use serde::Deserialize;
+use serde_json::{Map, Value as JsonValue};
 
 use crate::params;
 use crate::sql::row::{Json, Ms};
@@ -25,10 +27,17 @@ struct EscalationRow {
     assignment_id: Option<AssignmentId>,
     convoy_id: Option<ConvoyId>,
     choices: Json<Vec<String>>,
+    metadata: Json<Map<String, JsonValue>>,
+    replies: Json<Vec<Reply>>,
     raised_by: String,
+    raised_by_name: Option<String>,
     count: u32,
     state: EscalationState,
+    raises: u32,
+    next_raise_at: Option<Ms>,
+    told: Option<i64>,
     created_at: Ms,
+    updated_at: Ms,
     closed_at: Option<Ms>,
     closed_by: Option<String>,
     version: u64,
@@ -43,6 +52,8 @@ pub struct EscalationFilter {
     pub severities: Vec<Severity>,
     /// About one of these rigs.
     pub rigs: Vec<RigId>,
+    /// In one of these groups.
+    pub categories: Vec<String>,
     /// Behind this place in the list.
     pub before: Option<(Timestamp, EscalationId)>,
     /// At most so many.
@@ -71,9 +82,10 @@ from escalations
 where (?1 is null or state in (select value from json_each(?1)))
   and (?2 is null or severity in (select value from json_each(?2)))
   and (?3 is null or rig_id in (select value from json_each(?3)))
-  and (?4 is null or (created_at, escalation_id) < (?4, ?5))
+  and (?4 is null or category in (select value from json_each(?4)))
+  and (?5 is null or (created_at, escalation_id) < (?5, ?6))
 order by created_at desc, escalation_id desc
-limit ?6 offset ?7";
+limit ?7 offset ?8";
 
 /// A part of the list of escalations, newest first.
 pub fn page(sql: &impl Sql, filter: &EscalationFilter) -> Result<Vec<Escalation>, SqlError> {
@@ -86,6 +98,7 @@ pub fn page(sql: &impl Sql, filter: &EscalationFilter) -> Result<Vec<Escalation>
             any(&filter.states),
             any(&severities),
             any(&filter.rigs),
+            any(&filter.categories),
             at,
             text_or_null(escalation_id),
             i64::try_from(filter.limit).unwrap_or(i64::MAX),
@@ -102,11 +115,11 @@ fn any<T: serde::Serialize>(values: &[T]) -> Value {
 const UPSERT: &str = "
 insert into escalations (
   escalation_id, dedup_key, severity, category, code, title, message, rig_id, bead_id, agent_id,
-  assignment_id, convoy_id, choices, metadata, replies, raised_by, count, state, raises, created_at,
-  closed_at, closed_by, version
+  assignment_id, convoy_id, choices, metadata, replies, raised_by, raised_by_name, count, state, raises,
+  next_raise_at, told, created_at, updated_at, closed_at, closed_by, version
 )
 values (
-  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, ?, ?, 0, ?, ?, ?, ?
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 on conflict (escalation_id) do update set
   dedup_key = excluded.dedup_key,
@@ -121,9 +134,16 @@ on conflict (escalation_id) do update set
   assignment_id = excluded.assignment_id,
   convoy_id = excluded.convoy_id,
   choices = excluded.choices,
+  metadata = excluded.metadata,
+  replies = excluded.replies,
   raised_by = excluded.raised_by,
+  raised_by_name = excluded.raised_by_name,
   count = excluded.count,
   state = excluded.state,
+  raises = excluded.raises,
+  next_raise_at = excluded.next_raise_at,
+  told = excluded.told,
+  updated_at = excluded.updated_at,
   created_at = excluded.created_at,
   closed_at = excluded.closed_at,
   closed_by = excluded.closed_by,
@@ -147,10 +167,17 @@ pub(super) fn put(sql: &impl Sql, escalation: &Escalation) -> Result<(), SqlErro
             text_or_null(escalation.assignment_id),
             text_or_null(escalation.convoy_id),
             json(&escalation.choices),
+            json(&escalation.metadata),
+            json(&escalation.replies),
             &escalation.raised_by,
+            &escalation.raised_by_name,
             escalation.count,
             text(escalation.state),
+            escalation.raises,
+            escalation.next_raise_at,
+            escalation.told.map(level),
             escalation.created_at,
+            escalation.updated_at,
             escalation.closed_at,
             &escalation.closed_by,
             escalation.version,
@@ -189,10 +216,17 @@ impl From<EscalationRow> for Escalation {
             assignment_id: row.assignment_id,
             convoy_id: row.convoy_id,
             choices: row.choices.0,
+            metadata: row.metadata.0,
+            replies: row.replies.0,
             raised_by: row.raised_by,
+            raised_by_name: row.raised_by_name,
             count: row.count,
             state: row.state,
+            raises: row.raises,
+            next_raise_at: row.next_raise_at.map(|at| at.0),
+            told: row.told.map(severity),
             created_at: row.created_at.0,
+            updated_at: row.updated_at.0,
             closed_at: row.closed_at.map(|at| at.0),
             closed_by: row.closed_by,
             version: row.version,

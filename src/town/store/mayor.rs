@@ -3,7 +3,7 @@
 use gastown_core::id::{AgentId, AssignmentId, InstanceId};
 use gastown_core::models::{ModelId, ModelReason};
 use gastown_core::session::Usage;
-use gastown_core::town::state::{Drain, Mayor, MayorActivity, MayorError, MayorPhase};
+use gastown_core::town::state::{Drain, Mayor, MayorActivity, MayorError, MayorPhase, Notices};
 use serde::Deserialize;
 
 use crate::params;
@@ -36,6 +36,7 @@ struct MayorRow {
     error: Option<Json<MayorError>>,
     last_user_at: Option<Ms>,
     last_activity_at: Option<Ms>,
+    notices: Json<Notices>,
 }
 
 #[derive(Deserialize)]
@@ -58,10 +59,10 @@ const UPSERT: &str = "
 insert into mayor (
   agent_id, identity, assignment_id, epoch, phase, activity, since, model, small_model, reason, instance_id,
   ordered_at, lease_until, probe_until, start_failures, not_before, error, last_user_at, last_activity_at,
-  wanted_at, swap_wanted, tokens_in, tokens_out, cost_micros
+  wanted_at, swap_wanted, tokens_in, tokens_out, cost_micros, notices
 )
 values (
-  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 on conflict (agent_id) do update set
   identity = excluded.identity,
@@ -86,7 +87,8 @@ on conflict (agent_id) do update set
   swap_wanted = excluded.swap_wanted,
   tokens_in = excluded.tokens_in,
   tokens_out = excluded.tokens_out,
-  cost_micros = excluded.cost_micros";
+  cost_micros = excluded.cost_micros,
+  notices = excluded.notices";
 
 /// Writes the row.
 pub(super) fn put(sql: &impl Sql, mayor: &Mayor) -> Result<(), SqlError> {
@@ -117,6 +119,7 @@ pub(super) fn put(sql: &impl Sql, mayor: &Mayor) -> Result<(), SqlError> {
             mayor.spent.tokens_in,
             mayor.spent.tokens_out,
             mayor.spent.cost_micros,
+            json(&mayor.notices),
         ],
     )
 }
@@ -169,6 +172,7 @@ impl From<MayorRow> for Mayor {
             error: row.error.map(|json| json.0),
             last_user_at: row.last_user_at.map(|at| at.0),
             last_activity_at: row.last_activity_at.map(|at| at.0),
+            notices: row.notices.0,
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod activity;
 pub mod admission;
 pub mod audit;
 pub mod escalations;
+pub mod mail;
 mod mayor;
 pub mod messages;
 mod protocol;
@@ -14,6 +15,7 @@ mod rigs;
 pub mod secrets;
 mod settings;
 mod slots;
+pub mod triage;
 
 use gastown_core::time::Timestamp;
 use gastown_core::town::{State, Write};
@@ -37,6 +39,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.slots = slots::all(sql)?.into_iter().map(|slot| (slot.assignment_id, slot)).collect();
     state.inbox = messages::waiting(sql)?.into_iter().map(|message| (message.message_id, message)).collect();
     state.escalations = escalations::open(sql)?.into_iter().map(|open| (open.dedup_key.clone(), open)).collect();
+    state.triage = triage::live(sql)?.into_iter().map(|request| (request.asked.request_id, request)).collect();
     state.drain = mayor::drain(sql)?;
     state.breaker = admission::breaker(sql)?;
     state.day_budget = admission::day_budget(sql)?;
@@ -54,6 +57,7 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write, now: Timestamp) -> Resul
         Write::Rig(rig) => rigs::put(sql, rig)?,
         Write::RemoveRig(rig_id) => {
             rigs::remove(sql, *rig_id)?;
+            triage::forget(sql, *rig_id)?;
             protocol::forget(sql, *rig_id)?;
         }
         Write::Slot(slot) => slots::put(sql, slot)?,
@@ -61,6 +65,10 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write, now: Timestamp) -> Resul
         Write::Mayor(mayor) => mayor::put(sql, mayor)?,
         Write::Message(message) => messages::put(sql, message)?,
         Write::Escalation(escalation) => escalations::put(sql, escalation)?,
+        Write::Triage(request) => triage::put(sql, request)?,
+        Write::Mail(mail) => mail::add(sql, mail)?,
+        Write::MailRead(mail_id, at) => mail::read(sql, *mail_id, *at)?,
+        Write::Event(event) => return activity::record(sql, now, rule, event),
         Write::Drain(drain) => mayor::put_drain(sql, drain)?,
         Write::Breaker(breaker) => admission::put_breaker(sql, breaker)?,
         Write::StartFailure { rig_id, at, code } => admission::add_failure(sql, *rig_id, *at, code)?,

@@ -128,6 +128,8 @@ const fn kind(message: &TownToRig) -> &'static str {
         TownToRig::TownState(_) => "town_state",
         TownToRig::DeliverMail(_) => "deliver_mail",
         TownToRig::WrapUp { .. } => "wrap_up",
+        TownToRig::RunTriage { .. } => "run_triage",
+        TownToRig::EscalationAnswered(_) => "escalation_answered",
         TownToRig::Ping => "ping",
     }
 }

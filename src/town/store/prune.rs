@@ -28,7 +28,7 @@ delete from mail where mail_id in (
 )";
 const DELETE_TRIAGE: &str = "
 delete from triage_requests where request_id in (
-  select request_id from triage_requests where created_at < ? and state = 'resolved' limit 500
+  select request_id from triage_requests where resolved_at < ? and batch_is_live = 0 order by resolved_at limit 500
 )";
 const DELETE_METRICS: &str = "delete from metrics where start < ?";
 const DELETE_USAGE: &str = "delete from usage where day < ? and day <> 'all'";

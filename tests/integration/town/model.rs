@@ -9,17 +9,20 @@ use gastown::sql::migrate;
 use gastown::town::store;
 use gastown_core::config::{RigConfig, TownBudget, TownConfig};
 use gastown_core::id::{
-    AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, IdSeed, InstanceId, MessageId, RigId, TownId,
+    AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, IdSeed, InstanceId, MailId, MessageId, RigId, TownId,
 };
 use gastown_core::models::Catalogue;
 use gastown_core::protocol::{
-    Activity, Escalation, Frame, Numbered, Outbox, Priority, RigToTown, Severity, Spending, TownToRig,
+    Activity, Escalation, Frame, MailOut, MailParty, MailTo, Numbered, Outbox, Priority, RigToTown, Severity, Spending,
+    TownToRig, TriageAction, TriageAsked, TriageKind, TriageResolved,
 };
 use gastown_core::session::{
     Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Step, Usage,
 };
 use gastown_core::time::Timestamp;
 use gastown_core::town::command::{NewRig, RigPatch};
+use gastown_core::town::escalation::AgentEscalation;
+use gastown_core::town::mail::TownMail;
 use gastown_core::town::state::{AccountKind, MayorPhase, MessageSource, Pause, State, Town, TownStatus};
 use gastown_core::town::{self, Command, Context, Event, Planned};
 use serde_json::json;
@@ -31,7 +34,7 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 300;
 
 /// Every kind of row that a town writes, as `Debug` prints it.
-const WRITES: [&str; 20] = [
+const WRITES: [&str; 24] = [
     "Acknowledged",
     "Applied",
     "Audit",
@@ -39,7 +42,10 @@ const WRITES: [&str; 20] = [
     "DayBudget",
     "Drain",
     "Escalation",
+    "Event",
     "Frame",
+    "Mail",
+    "MailRead",
     "Mayor",
     "Message",
     "Outbox",
@@ -51,6 +57,7 @@ const WRITES: [&str; 20] = [
     "Slot",
     "StartFailure",
     "Town",
+    "Triage",
     "Usage",
 ];
 
@@ -161,7 +168,7 @@ impl World {
         let random = &mut self.random;
         let actor = "ann".to_owned();
         let name = format!("Rig {}", random.below(6));
-        match random.below(12) {
+        match random.below(15) {
             0 => Command::Rename(format!("Town {}", random.below(9))),
             1 => Command::SetConfig {
                 config: Box::new(TownConfig {
@@ -214,8 +221,15 @@ impl World {
             10 => {
                 let open = self.state.as_ref().unwrap().escalations.values().map(|open| open.escalation_id);
                 let escalation_id = random.pick(open).unwrap_or(EscalationId::from_u128(1));
-                Command::Acknowledge { escalation_id, actor }
+                if random.one_in(2) {
+                    Command::Acknowledge { escalation_id, actor, note: random.maybe("Seen.".to_owned()) }
+                } else {
+                    let (acknowledges, retries) = (random.one_in(3), random.one_in(3));
+                    Command::Reply { escalation_id, actor, message: "Go on.".to_owned(), acknowledges, retries }
+                }
             }
+            11 => Command::Escalate(Box::new(an_agent_escalation(random, rig_id))),
+            12 => Command::SendMail(Box::new(a_mail(random, rig_id, self.now))),
             _ => Command::PostMessage {
                 message_id: MessageId::from_u128(random.id()),
                 source: *MessageSource::ALL.get(random.below(3)).unwrap(),
@@ -264,20 +278,22 @@ impl World {
     }
 
     fn rig_says(&mut self, rig_id: RigId) -> RigToTown {
-        let slots: Vec<AssignmentId> = self.state.as_ref().unwrap().slots.keys().copied().collect();
+        let state = self.state.as_ref().unwrap();
+        let slots: Vec<AssignmentId> = state.slots.keys().copied().collect();
+        let requests: Vec<_> = state.triage.values().map(|r| (r.asked.request_id, r.batch_bead)).collect();
         let random = &mut self.random;
         let assignment_id = random.pick(slots.clone()).unwrap_or(AssignmentId::from_u128(random.id()));
         let dedup_key = format!("bead:{}", random.below(4));
-        match random.below(11) {
-            8 => RigToTown::StartFailed {
+        match random.below(16) {
+            13 => RigToTown::StartFailed {
                 assignment_id,
                 code: "boot_timeout".to_owned(),
                 message: "It did not come up.".to_owned(),
                 is_retryable: random.one_in(2),
                 is_probe: random.one_in(2),
             },
-            9 => RigToTown::StartSucceeded { assignment_id },
-            10 => {
+            11 => RigToTown::StartSucceeded { assignment_id },
+            12 => {
                 let spent = |micros: u64| Usage { tokens_in: 3, tokens_out: 4, cost_micros: micros };
                 let micros = random.bits() % 30_000_000;
                 let mut spending = Spending::default();
@@ -315,6 +331,36 @@ impl World {
                 choices: vec!["retry".to_owned(), "close".to_owned()],
             })),
             6 => RigToTown::EscalationCleared { dedup_key },
+            7 => RigToTown::TriageAsked(Box::new(TriageAsked {
+                request_id: BeadId::from_u128(random.id()),
+                kind: random.pick(TriageKind::ALL.iter().copied()).unwrap(),
+                agent_id: random.pick([None, Some(AgentId::from_u128(1)), Some(AgentId::from_u128(2))]).unwrap(),
+                bead_id: random.maybe(BeadId::from_u128(3)),
+                assignment_id: random.maybe(assignment_id),
+                options: vec!["NUDGE".to_owned(), "RESTART".to_owned()],
+                context: json!({ "silent_minutes": 60 }),
+            })),
+            8 => RigToTown::TriageResolved(Box::new(TriageResolved {
+                request_id: random.pick(requests.iter().map(|(id, _)| *id)).unwrap_or(BeadId::from_u128(1)),
+                action: random.pick(TriageAction::ALL.iter().copied()).unwrap(),
+                notes: "It hangs.".to_owned(),
+                agent_id: AgentId::from_u128(9),
+                was_live: random.one_in(2),
+            })),
+            9 => RigToTown::TriageEnded {
+                batch_id: random.pick(requests.iter().filter_map(|(_, b)| *b)).unwrap_or(BeadId::from_u128(1)),
+            },
+            10 => RigToTown::MailOut(Box::new(MailOut {
+                mail_id: MailId::from_u128(random.id()),
+                from_agent: AgentId::from_u128(4),
+                from_name: "Toast".to_owned(),
+                to: random.pick([MailTo::Mayor, MailTo::User("ann".to_owned())]).unwrap(),
+                thread_id: MailId::from_u128(7),
+                reply_to: random.maybe(MailId::from_u128(7)),
+                subject: "A key".to_owned(),
+                body: "Which \"key\"?".to_owned(),
+                created_at: self.now,
+            })),
             _ => RigToTown::Feed {
                 frames: vec![Frame {
                     frame: "bead.updated".to_owned(),
@@ -398,6 +444,39 @@ fn a_rig_config(random: &mut Random) -> RigConfig {
         max_concurrent_polecats: random.maybe(3),
         default_model: random.maybe("anthropic/claude-sonnet-4.6".parse().unwrap()),
         ..RigConfig::default()
+    }
+}
+
+fn an_agent_escalation(random: &mut Random, rig_id: RigId) -> AgentEscalation {
+    AgentEscalation {
+        rig_id,
+        agent_id: AgentId::from_u128(u128::try_from(random.below(4)).unwrap()),
+        agent_name: "Toast".to_owned(),
+        assignment_id: random.maybe(AssignmentId::from_u128(5)),
+        bead_id: random.maybe(BeadId::from_u128(3)),
+        severity: random.pick(Severity::ALL.iter().copied()).unwrap(),
+        category: "question".to_owned(),
+        title: format!("Which \"key\" {}?", random.below(3)),
+        body: "It is not in the vault.".to_owned(),
+        metadata: json!({ "tried": ["vault", "env"] }).as_object().unwrap().clone(),
+    }
+}
+
+fn a_mail(random: &mut Random, rig_id: RigId, now: Timestamp) -> TownMail {
+    let agent = MailTo::Agent { rig_id, agent_id: AgentId::from_u128(4) };
+    TownMail {
+        mail_id: MailId::from_u128(random.id()),
+        from_kind: random.pick(MailParty::ALL.iter().copied()).unwrap(),
+        from_id: "ann".to_owned(),
+        from_name: "Ann".to_owned(),
+        from_rig: None,
+        to: random.pick([MailTo::Mayor, MailTo::User("bob".to_owned()), agent]).unwrap(),
+        thread_id: MailId::from_u128(7),
+        reply_to: None,
+        subject: "Look".to_owned(),
+        body: "Please.".to_owned(),
+        created_at: now,
+        read_at: None,
     }
 }
 

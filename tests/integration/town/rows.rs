@@ -5,12 +5,16 @@ use std::time::Duration;
 use gastown::sql::{Sql, migrate};
 use gastown::town::store::escalations::EscalationFilter;
 use gastown::town::store::secrets::Secret;
-use gastown::town::store::{activity, audit, commit, escalations, messages, secrets};
-use gastown_core::id::{EscalationId, MessageId, RigId};
-use gastown_core::protocol::{Frame, Severity};
+use gastown::town::store::{self, activity, audit, commit, escalations, messages, secrets};
+use gastown_core::id::{BeadId, EscalationId, MailId, MessageId, RigId};
+use gastown_core::limits::EVENTS_KEEP;
+use gastown_core::protocol::{Frame, MailParty, MailTo, Severity, TriageAction, TriageAsked, TriageKind};
 use gastown_core::time::Timestamp;
 use gastown_core::town::Write;
+use gastown_core::town::escalation::Reply;
+use gastown_core::town::mail::TownMail;
 use gastown_core::town::state::{Escalation, EscalationState, MayorMessage, MessageSource, MessageState};
+use gastown_core::town::triage::{TriageRequest, TriageState};
 use serde_json::json;
 
 use crate::support::TestSql;
@@ -61,8 +65,77 @@ fn escalations_are_filtered_newest_first() {
     assert_eq!(numbers(EscalationFilter { severities: low, ..EscalationFilter::default() }), [id(3), id(1)]);
     let rigs = vec![RigId::from_u128(1)];
     assert_eq!(numbers(EscalationFilter { rigs, offset: 1, ..EscalationFilter::default() }), [id(1)]);
+    let categories = vec!["triage".to_owned()];
+    assert_eq!(numbers(EscalationFilter { categories, ..EscalationFilter::default() }), []);
     let before = Some((rows[1].created_at, id(2)));
     assert_eq!(numbers(EscalationFilter { before, ..EscalationFilter::default() }), [id(1)]);
+}
+
+#[test]
+fn mail_to_people_is_kept_once_and_read_once() {
+    let sql = TestSql::migrated(migrate::TOWN);
+    let mail = |n: u8, to: MailTo| TownMail {
+        mail_id: MailId::from_u128(n.into()),
+        from_kind: MailParty::Agent,
+        from_id: "agent".to_owned(),
+        from_name: "Toast".to_owned(),
+        from_rig: Some(RigId::from_u128(1)),
+        to,
+        thread_id: MailId::from_u128(1),
+        reply_to: Some(MailId::from_u128(9)),
+        subject: format!("Mail {n}"),
+        body: "Text".to_owned(),
+        created_at: at(n.into()),
+        read_at: None,
+    };
+    let (first, second) = (mail(1, MailTo::Mayor), mail(2, MailTo::User("ann".to_owned())));
+    for row in [&first, &second, &first] {
+        put(&sql, Write::Mail(Box::new(row.clone())));
+    }
+    assert_eq!(store::mail::page(&sql, None, 9).unwrap(), [second, first.clone()]);
+    assert_eq!(store::mail::page(&sql, Some(MailId::from_u128(2)), 9).unwrap(), []);
+    put(&sql, Write::MailRead(first.mail_id, at(5)));
+    put(&sql, Write::MailRead(first.mail_id, at(6)));
+    let read = TownMail { read_at: Some(at(5)), ..first.clone() };
+    assert_eq!(store::mail::get(&sql, first.mail_id).unwrap(), Some(read));
+    assert!(!store::mail::has_written(&sql, "ann").unwrap());
+    put(&sql, Write::Message(message(1, MessageState::Queued)));
+    assert!(store::mail::has_written(&sql, "ann").unwrap());
+}
+
+#[test]
+fn decided_requests_are_forgotten_when_their_batch_is_over() {
+    let sql = TestSql::migrated(migrate::TOWN);
+    let request = |n: u8, batch_is_live: bool| TriageRequest {
+        rig_id: RigId::from_u128(1),
+        asked: TriageAsked {
+            request_id: BeadId::from_u128(n.into()),
+            kind: TriageKind::StuckAgent,
+            agent_id: None,
+            bead_id: None,
+            assignment_id: None,
+            options: Vec::new(),
+            context: json!("silent"),
+        },
+        escalation_id: None,
+        state: TriageState::Resolved,
+        batch_bead: Some(BeadId::from_u128(9)),
+        batch_is_live,
+        rounds: 1,
+        action: Some(TriageAction::Nudge),
+        notes: Some("It sleeps.".to_owned()),
+        resolved_by: Some("agent".to_owned()),
+        not_before: None,
+        created_at: at(1),
+        resolved_at: Some(at(2)),
+    };
+    for row in [request(1, false), request(2, true)] {
+        put(&sql, Write::Triage(Box::new(row)));
+    }
+    let found = |n: u128| store::triage::get(&sql, BeadId::from_u128(n)).unwrap();
+    assert_eq!(found(1), Some(request(1, false)));
+    put(&sql, Write::Prune(at(3) + EVENTS_KEEP));
+    assert_eq!((found(1), found(2)), (None, Some(request(2, true))));
 }
 
 #[test]
@@ -184,10 +257,17 @@ fn escalation(n: u8, severity: Severity, state: EscalationState, rig: u8) -> Esc
         assignment_id: None,
         convoy_id: None,
         choices: vec!["retry".to_owned()],
+        metadata: json!({ "tried": n }).as_object().unwrap().clone(),
+        replies: vec![Reply { at: at(7), by: "ann".to_owned(), message: "Go on.".to_owned(), delivered_at: None }],
         raised_by: "rig".to_owned(),
+        raised_by_name: Some("Toast".to_owned()),
         count: 1,
         state,
+        raises: 1,
+        next_raise_at: is_open.then(|| at(99)),
+        told: Some(severity),
         created_at: at(n.into()),
+        updated_at: at(50),
         closed_at: (!is_open).then(|| at(60)),
         closed_by: (!is_open).then(|| "system".to_owned()),
         version: 1,

@@ -16,6 +16,7 @@ use super::bead::{self, Bead, BeadOutcome, BeadStatus, FailureCode, FailureSourc
 use super::event::SessionKey;
 use super::plan::Plan;
 use super::review::Verdict;
+use super::triage::{self, Decide};
 use crate::id::{AgentId, AssignmentId, BeadId, MailId};
 use crate::models::ModelId;
 use crate::session::Role;
@@ -168,6 +169,8 @@ pub enum Command {
         /// Which.
         mail_ids: Vec<MailId>,
     },
+    /// The agent of a triage batch decides one of its requests.
+    ResolveTriage(Decide),
 }
 
 /// What a command did; the caller reads the rows from the state after the rules.
@@ -251,6 +254,10 @@ pub enum Refusal {
     CrossRigDependency(BeadId),
     /// It is not the caller's to do.
     NotYours(String),
+    /// The request is not one of this batch.
+    NotInBatch(BeadId),
+    /// The request was decided.
+    AlreadyResolved(BeadId),
 }
 
 /// A row outside the live state that a command speaks of; the shell recalls it before the command is applied.
@@ -291,7 +298,8 @@ impl Command {
             | Self::Judge(Judge { session, .. })
             | Self::SetStatus { session, .. }
             | Self::SetCheckpoint { session, .. }
-            | Self::AcknowledgeMail { session, .. } => vec![Reference::Assignment(session.assignment_id)],
+            | Self::AcknowledgeMail { session, .. }
+            | Self::ResolveTriage(Decide { session, .. }) => vec![Reference::Assignment(session.assignment_id)],
             Self::SendMail(_)
             | Self::Register(_)
             | Self::GetAgent(_)
@@ -340,10 +348,22 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         Command::SetCheckpoint { session, data } => agents::set_checkpoint(plan, session, data),
         Command::SendMail(new) => messages::send_mail(plan, new),
         Command::AcknowledgeMail { session, mail_ids } => messages::acknowledge_mail(plan, session, &mail_ids),
+        Command::ResolveTriage(decide) => triage::decide(plan, decide),
     }
 }
 
-fn stale(plan: &Plan, session: SessionKey) -> Refusal {
+/// Lets a failed bead begin anew, and a parked one go on, as an answer to its escalation said.
+pub(super) fn try_again(plan: &mut Plan, bead_id: BeadId, actor: &str) {
+    if plan.state().live_bead(bead_id).is_some_and(|bead| bead.parked.is_some()) {
+        bead::unpark(plan, bead_id);
+        plan.update_bead(bead_id, Bead::clear_counters);
+    } else {
+        // What is neither failed nor parked goes on by itself.
+        drop(beads::retry_bead(plan, bead_id, true, None, actor));
+    }
+}
+
+pub(super) fn stale(plan: &Plan, session: SessionKey) -> Refusal {
     let agent = plan.state().assignments.get(&session.assignment_id).map(|assignment| assignment.agent_id);
     let current = agent.and_then(|agent_id| plan.state().assignment_of_agent(agent_id));
     Refusal::StaleAssignment { current_epoch: current.map(|assignment| assignment.epoch) }

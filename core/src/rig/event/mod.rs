@@ -9,6 +9,7 @@ pub(super) use jobs::{REVIEW_CHOICES, end_job, give_up_job, red_gates};
 pub(super) use sessions::end_with_pending;
 
 use super::assignment::{Assignment, Phase};
+use super::command::Reference;
 use super::plan::{Plan, Write};
 use crate::id::JobId;
 use crate::protocol::{Numbered, TownToRig};
@@ -76,6 +77,24 @@ pub enum Receipt {
     Duplicate,
     /// Its session is over or superseded; the session shall end.
     Stale,
+}
+
+impl Event {
+    /// Rows outside the live state that the fact speaks of; the shell recalls them before it is applied.
+    pub fn references(&self) -> Vec<Reference> {
+        match self {
+            Self::TownSaid(messages) => {
+                messages.iter().flat_map(|numbered| town::references(&numbered.message)).collect()
+            }
+            Self::TownAcknowledged(_)
+            | Self::SessionReported(..)
+            | Self::SessionSpent(..)
+            | Self::JobReported(..)
+            | Self::StartAnswered(..)
+            | Self::SessionAnswered(..)
+            | Self::JobAnswered(..) => Vec::new(),
+        }
+    }
 }
 
 /// Applies one fact.

@@ -5,10 +5,12 @@ use crate::id::{AssignmentId, ConvoyId};
 use crate::limits::FINISH_LIMIT;
 use crate::protocol::{self, Numbered, TownToRig};
 use crate::rig::assignment::{self, Assignment, Pending, Phase};
+use crate::rig::command::Reference;
 use crate::rig::mail::Mail;
 use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::rules;
 use crate::rig::state::Settings;
+use crate::rig::{answer, triage};
 
 pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> Receipt {
     let news = protocol::news(messages, plan.state().town_applied);
@@ -20,6 +22,11 @@ pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> 
             TownToRig::DeliverMail(mail) => mail_arrived(plan, *mail),
             TownToRig::TownState(town) => town_state(plan, town),
             TownToRig::WrapUp { convoy_id, message } => wrap_up(plan, convoy_id, &message),
+            TownToRig::RunTriage { batch_id, requests } if !plan.state().beads.contains_key(&batch_id) => {
+                triage::open_batch(plan, batch_id, &requests);
+            }
+            TownToRig::RunTriage { .. } => (),
+            TownToRig::EscalationAnswered(answered) => answer::answered(plan, *answered),
             TownToRig::Ping => (),
         }
     }
@@ -179,4 +186,18 @@ fn mail_arrived(plan: &mut Plan, mail: protocol::DeliverMail) {
         delivered_to: None,
         expires_at: None,
     }));
+}
+
+/// Ended beads that a message speaks of.
+pub(super) fn references(message: &TownToRig) -> Vec<Reference> {
+    match message {
+        TownToRig::RunTriage { batch_id, .. } => vec![Reference::Bead(*batch_id)],
+        TownToRig::EscalationAnswered(answered) => answered.bead_id.map(Reference::Bead).into_iter().collect(),
+        TownToRig::Configure(_)
+        | TownToRig::GrantSlot { .. }
+        | TownToRig::TownState(_)
+        | TownToRig::DeliverMail(_)
+        | TownToRig::WrapUp { .. }
+        | TownToRig::Ping => Vec::new(),
+    }
 }

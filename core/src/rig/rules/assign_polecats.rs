@@ -57,7 +57,8 @@ pub(crate) fn assign_to(plan: &mut Plan, bead: &Bead, agent_id: AgentId, actor: 
 
 /// Chosen once per bead, at its first assignment, and kept when another agent takes over (domain.md 4, Branches).
 fn choose_branch(plan: &mut Plan, bead: &Bead, agent_id: AgentId) {
-    if bead.branch.is_some() {
+    let has_code = assignment::kind_of(plan, bead) != crate::session::Kind::Triage;
+    if bead.branch.is_some() || !has_code {
         return;
     }
     let fixup = bead

@@ -5,9 +5,9 @@ use crate::breaker::{Breaker, BreakerState};
 use crate::id::{AssignmentId, RigId};
 use crate::limits::{BREAKER_TOWN, BREAKER_TOWN_WINDOW};
 use crate::protocol::Severity;
+use crate::town::escalation;
 use crate::town::plan::{Plan, Write};
 use crate::town::state::Slot;
-use crate::town::{escalation, event};
 
 pub(crate) fn run(plan: &mut Plan) {
     let breaker = &plan.state().breaker;
@@ -46,7 +46,7 @@ pub(crate) fn start_succeeded(plan: &mut Plan) {
             plan.write(Write::Slot(Slot { is_probe: false, ..slot }));
         }
     }
-    event::escalation_cleared(plan, escalation::BREAKER, "system");
+    escalation::clear(plan, escalation::BREAKER);
 }
 
 /// Settings or secrets changed, a person asks, or time has passed: one session may probe.

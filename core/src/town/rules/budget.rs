@@ -6,9 +6,9 @@ use crate::sorted::SortedSet;
 use crate::config::effective_town;
 use crate::id::{ConvoyId, RigId};
 use crate::protocol::{Severity, TownToRig};
+use crate::town::escalation;
 use crate::town::plan::{Plan, Write};
 use crate::town::state::DayBudget;
-use crate::town::{escalation, event};
 
 pub(crate) fn run(plan: &mut Plan) {
     day(plan);
@@ -44,7 +44,7 @@ fn day(plan: &mut Plan) {
         let message = format!("{words} of today are used.");
         escalation::raise(plan, escalation::BUDGET, Severity::Medium, "budget_warning", title, &message);
     } else if !after.is_reached && (before.is_reached || !nears_end) {
-        event::escalation_cleared(plan, escalation::BUDGET, "system");
+        escalation::clear(plan, escalation::BUDGET);
     }
 }
 

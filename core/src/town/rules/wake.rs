@@ -1,9 +1,10 @@
 //! T26: when to look again: the earliest deadline of all rules above, never more than ALARM_LIVE away while the mayor is
 //! starting or ending, a message waits, or a rig has not acknowledged; not at all when there is no deadline.
 
-use super::{idle_stop, rig_watch};
+use super::{idle_stop, rig_watch, triage};
 use crate::limits::{ALARM_LIVE, DRAIN_LIMIT};
 use crate::time::Timestamp;
+use crate::town::notice;
 use crate::town::plan::Plan;
 use crate::town::state::MayorPhase;
 
@@ -26,8 +27,10 @@ pub(super) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
     let drain = state.drain.started_at.filter(|_| state.drain.is_draining).map(|at| at + DRAIN_LIMIT);
     let resend = state.outboxes.values().filter_map(|outbox| outbox.resend_at());
     let midnight = (state.day_budget.is_reached || state.day_budget.is_warned).then(|| now.next_day());
-    let others = [drain, midnight, state.breaker.until, idle_stop::due_at(state), soon];
+    let (notice, batch) = (notice::next_look(plan), triage::next_batch(plan));
+    let others = [drain, midnight, state.breaker.until, idle_stop::due_at(state), soon, notice, batch];
     let watched = rig_watch::watched(state).map(|(_, ask_at)| ask_at);
-    let deadlines = mayor.into_iter().chain(others).flatten().chain(resend).chain(watched);
+    let raises = state.escalations.values().filter(|open| open.is_open()).filter_map(|open| open.next_raise_at);
+    let deadlines = mayor.into_iter().chain(others).flatten().chain(resend).chain(watched).chain(raises);
     deadlines.filter(|&at| at > now).min()
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::id::{AgentId, BeadId, ConvoyId, RigId};
 use crate::time::Timestamp;
+use crate::town::plan::EventRow;
 
 /// **Event**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,36 @@ pub struct Event {
     pub cause_seq: Option<u64>,
     pub title: Option<String>,
     pub text: String,
+}
+
+impl Event {
+    /// A row of the town's own feed; its number is that of its frame.
+    pub fn of_town(row: &EventRow, rule: &str, at: Timestamp) -> Self {
+        let actor = match row.actor_name.as_deref() {
+            Some(name) => Actor::of(&row.actor, false, Some(name)),
+            None => Actor::of(&row.actor, matches!(row.actor.as_str(), "rig" | "town"), None),
+        };
+        let metadata = row.data.as_object().cloned().unwrap_or_default();
+        let (title, new) = (row.title.as_deref(), row.new.as_deref());
+        Self {
+            bead_event_id: String::new(),
+            bead_id: row.bead_id,
+            agent_id: row.agent_id,
+            event_type: row.kind.to_owned(),
+            old_value: row.old.clone(),
+            new_value: row.new.clone(),
+            metadata,
+            created_at: at,
+            seq: 0,
+            rig_id: row.rig_id,
+            convoy_id: row.convoy_id,
+            actor,
+            rule: Some(rule.to_owned()),
+            cause_seq: None,
+            title: row.title.clone(),
+            text: sentence(row.kind, title, row.actor_name.as_deref(), row.old.as_deref(), new),
+        }
+    }
 }
 
 /// Who did it.
@@ -77,6 +108,11 @@ pub fn sentence(kind: &str, title: Option<&str>, agent: Option<&str>, old: Optio
         "gates_completed" => format!("The gates of {subject} are {new}"),
         "agent_status" => format!("{agent}: {new}"),
         "fields_updated" => format!("{subject} was edited"),
+        "escalated" => format!("{subject} needs attention ({new})"),
+        "escalation_answered" => format!("{subject} was answered"),
+        "triage_resolved" => format!("Triage decided: {new}"),
+        "mail_sent" => format!("Mail was sent: {new}"),
+        "notification_failed" => format!("Mail could not be delivered: {new}"),
         "retried" => format!("{subject} is tried again"),
         other => format!("{subject}: {}", other.replace('_', " ")),
     }

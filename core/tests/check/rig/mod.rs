@@ -1,6 +1,6 @@
 //! Scenarios of the rig. The Town is played here: it acknowledges, and grants slots up to `slots N`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gastown_core::config::EffectiveRig;
@@ -22,6 +22,7 @@ use gastown_core::time::Timestamp;
 
 use super::{START, duration, split};
 
+mod triage;
 mod walk;
 
 pub(crate) use walk::walk;
@@ -50,6 +51,8 @@ struct Player {
     ended: BTreeMap<String, SessionKey>,
     archive: BTreeMap<BeadId, gastown_core::rig::bead::Bead>,
     archived_assignments: BTreeMap<AssignmentId, gastown_core::rig::assignment::Assignment>,
+    /// Open escalations, as the Town keeps them.
+    inbox: BTreeSet<String>,
     told: Vec<String>,
 }
 
@@ -90,6 +93,7 @@ impl Player {
             ended: BTreeMap::new(),
             archive: BTreeMap::new(),
             archived_assignments: BTreeMap::new(),
+            inbox: BTreeSet::new(),
             told: Vec::new(),
         };
         player.configure();
@@ -218,7 +222,7 @@ impl Player {
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
                 self.told.push(format!("alarm {text}"));
             }
-            other => panic!("no such command: {other:?}"),
+            other => self.run_triage(other),
         }
         std::mem::take(&mut self.told)
     }
@@ -486,21 +490,7 @@ impl Player {
 
     fn command(&mut self, command: Command) {
         let mut state = self.state.take().unwrap();
-        for reference in command.references() {
-            match reference {
-                rig::Reference::Bead(id) => {
-                    self.archive.get(&id).into_iter().for_each(|b| state.recall_bead(b.clone()))
-                }
-                rig::Reference::Family(id) => self.recall_family(&mut state, id),
-                rig::Reference::Namesakes(id) => {
-                    let alike = self.archive.values().filter(|bead| bead.bead_id.short() == id.short());
-                    alike.for_each(|bead| state.recall_bead(bead.clone()));
-                }
-                rig::Reference::Assignment(id) => {
-                    self.archived_assignments.get(&id).into_iter().for_each(|a| state.recall_assignment(a.clone()));
-                }
-            }
-        }
+        self.recall(&mut state, &command.references());
         let before = state.clone();
         match rig::handle(state, self.context(), command) {
             Ok((planned, _)) => self.commit(before, planned),
@@ -522,8 +512,26 @@ impl Player {
         }
     }
 
+    /// Brings back what the shell would load for a command or a fact.
+    fn recall(&self, state: &mut State, references: &[rig::Reference]) {
+        for reference in references {
+            match reference {
+                rig::Reference::Bead(id) => self.archive.get(id).into_iter().for_each(|b| state.recall_bead(b.clone())),
+                rig::Reference::Family(id) => self.recall_family(state, *id),
+                rig::Reference::Namesakes(id) => {
+                    let alike = self.archive.values().filter(|bead| bead.bead_id.short() == id.short());
+                    alike.for_each(|bead| state.recall_bead(bead.clone()));
+                }
+                rig::Reference::Assignment(id) => {
+                    self.archived_assignments.get(id).into_iter().for_each(|a| state.recall_assignment(a.clone()));
+                }
+            }
+        }
+    }
+
     fn observe(&mut self, events: Vec<Event>) {
-        let state = self.state.take().unwrap();
+        let mut state = self.state.take().unwrap();
+        self.recall(&mut state, &events.iter().flat_map(Event::references).collect::<Vec<_>>());
         let before = state.clone();
         let (planned, receipts) = rig::observe(state, self.context(), events);
         for receipt in receipts {
@@ -592,17 +600,20 @@ impl Player {
                     self.granted.retain(|id| *id != assignment_id);
                     self.asked.retain(|id| *id != assignment_id);
                 }
+                RigToTown::EscalationRaised(raised) => drop(self.inbox.insert(raised.dedup_key)),
+                RigToTown::EscalationCleared { dedup_key } => drop(self.inbox.remove(&dedup_key)),
                 RigToTown::Activity(_)
                 | RigToTown::Usage(_)
                 | RigToTown::StartFailed { .. }
                 | RigToTown::StartSucceeded { .. }
-                | RigToTown::EscalationRaised(_)
-                | RigToTown::EscalationCleared { .. }
                 | RigToTown::TriageAsked(_)
+                | RigToTown::TriageResolved(_)
+                | RigToTown::TriageEnded { .. }
                 | RigToTown::MailOut(_)
                 | RigToTown::Feed { .. } => (),
             }
         }
+        self.check_inbox();
         self.observe(vec![Event::TownAcknowledged(last)]);
         self.grant();
     }
@@ -698,6 +709,11 @@ impl Player {
                     self.told.push(format!("escalation {} {}: {}", raised.severity, raised.code, raised.title));
                 }
                 RigToTown::EscalationCleared { .. } => self.told.push("escalation cleared".into()),
+                RigToTown::TriageResolved(resolved) => {
+                    let live = if resolved.was_live { "" } else { ", not live" };
+                    self.told.push(format!("triage resolved: {}{live}", resolved.action));
+                }
+                RigToTown::TriageEnded { .. } => self.told.push("triage ended".into()),
                 RigToTown::TriageAsked(asked) => self.told.push(format!("triage asked: {}", asked.kind)),
                 RigToTown::MailOut(mail) => self.told.push(format!("mail out: {}", mail.subject)),
                 RigToTown::SlotAsked { .. }
