@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, feed, health, mayor, mayor_tools, people, rigs, runtime, session, sling, towns,
+    agents, beads, config, feed, health, mayor, mayor_tools, messages, people, rigs, runtime, session, sling, towns,
 };
 
 /// Methods that rows have.
@@ -160,6 +160,8 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/agents"                   [TownMember]             => people::agents;
     Get    "/api/towns/{townId}/agents/{agentId}"         [TownMember]             => people::agent;
     Get    "/api/towns/{townId}/agents/{agentId}/events"  [TownMember]             => people::agent_events;
+    Post   "/api/towns/{townId}/agents/{agentId}/message" [TownMember] K           => messages::say;
+    Post   "/api/towns/{townId}/agents/{agentId}/nudges"  [TownMember] K           => messages::nudge_of_person;
 
     // Beads and sling (3.3)
     Get    "/api/towns/{townId}/beads"                    [TownMember]             => beads::list;
@@ -182,7 +184,8 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/sling"       [TownMember, Runtime] K  => sling::create_in_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/events"      [RigAgents, TownMember]  => beads::events_of_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents"      [RigAgents, TownMember]  => people::agents_of_rig;
-    Post   "/api/towns/{townId}/rigs/{rigId}/mail"        [RigAgents] K            => agents::send_mail;
+    Post   "/api/towns/{townId}/rigs/{rigId}/mail"        [RigAgents] K            => messages::send;
+    Post   "/api/towns/{townId}/rigs/{rigId}/nudge"       [RigAgents, Mayor] K     => messages::nudge;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/prime" [Agent]       => agents::prime;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/done" [Agent] <Polecat, Refinery, Triage> => agents::done;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/verdict" [Agent] <Refinery> => agents::verdict;
@@ -192,6 +195,8 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/heartbeat" [Agent]   => agents::heartbeat;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail" [Agent]        => agents::mail;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail/ack" [Agent]    => agents::acknowledge_mail;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/pending-nudges" [Agent] => messages::pending;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/nudge-delivered" [Agent] => messages::delivered;
 
     // Runtime (3.11)
     Post   "/api/towns/{townId}/runtime/register"         [Runtime]                => runtime::register;
@@ -215,6 +220,8 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/mayor/{townId}/tools/agents"             [Mayor]                  => mayor_tools::agents;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents" [Mayor]                 => mayor_tools::agents;
     Post   "/api/mayor/{townId}/tools/mail"               [Mayor] K                => mayor_tools::mail;
+    Post   "/api/mayor/{townId}/tools/nudge"              [Mayor] K                => messages::nudge_of_mayor;
+    Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents/{agentId}/pending-nudges" [Mayor] => messages::pending;
 };
 
 /// What the table says of a request.

@@ -86,6 +86,10 @@ pub const GUPP_STOP: Duration = minutes(120);
 pub const IDLE_NUDGES: u32 = 2;
 /// How long an idle session has to answer each such nudge before it counts as ended.
 pub const IDLE_EXIT: Duration = Duration::from_secs(120);
+/// Mail and nudges that a running session has not confirmed are handed to its runtime again after this long.
+pub const MESSAGE_REPEAT: Duration = Duration::from_secs(30);
+/// Messages in one order to the runtime (container.md 2.2).
+pub const MESSAGES_PER_PUSH: usize = 50;
 /// A person's claim on a bead holds this long without a sign of life.
 pub const CLAIM: Duration = minutes(60);
 /// An unhooked bead is given out again after this long: whoever unhooked it has time to hook it elsewhere.
@@ -150,6 +154,9 @@ pub const PRIME_BLOCKERS: usize = 5;
 pub const PRIME_BEADS: usize = 20;
 /// A nudge of mode `queue` without an expiry of its own dies after this long.
 pub const NUDGE_QUEUE_KEEP: Duration = hours(1);
+
+/// The longest that a nudge may wait: a text for the moment is no mail.
+pub const NUDGE_KEEP_MAX: Duration = days(7);
 
 // ── The town (domain.md 9.4, 9.6) ───────────────────────────────────────────────────────────────────────────────────
 

@@ -244,7 +244,7 @@ CREATE TABLE mail (
   delivered_at integer,
   delivered_to text,
   expires_at integer
-) strict;
+, expired_at integer) strict;
 
 CREATE INDEX mail_by_age on mail (created_at);
 
@@ -252,7 +252,9 @@ CREATE INDEX mail_by_agent on mail (to_agent, created_at);
 
 CREATE INDEX mail_by_bead on mail (bead_id) where bead_id is not null;
 
-CREATE INDEX mail_undelivered on mail (to_agent) where delivered_at is null;
+CREATE INDEX mail_by_receiver on mail (delivered_to);
+
+CREATE INDEX mail_undelivered on mail (to_agent) where delivered_at is null and expired_at is null;
 
 CREATE TABLE nudges (
   nudge_id text primary key,
@@ -270,7 +272,7 @@ CREATE TABLE nudges (
 
 CREATE INDEX nudges_by_age on nudges (created_at);
 
-CREATE INDEX nudges_pending on nudges (agent_id) where state = 'pending';
+CREATE INDEX nudges_live on nudges (agent_id) where state in ('pending', 'sent');
 
 CREATE TABLE outbox (
   receiver text not null,

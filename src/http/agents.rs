@@ -7,16 +7,13 @@ use gastown_core::session::SessionKey;
 use gastown_core::wire::api::agent::{
     AcknowledgeMail, Done, Heartbeat, JudgeBranch, RequestChanges, SetCheckpoint, SetStatus, SpokenFor,
 };
-use gastown_core::wire::api::mail::SendMail;
 use gastown_core::wire::code::Code;
 use serde_json::json;
 
 use super::inbound::Inbound;
 use super::reply::Reply;
 use crate::error::{Refusal, Result};
-use crate::rig::calls::{
-    self, AgentBeats, AgentDone, AgentJudges, Judged, Prime, ReadMail, Send, Speaker, TokenSession,
-};
+use crate::rig::calls::{self, AgentBeats, AgentDone, AgentJudges, Judged, Prime, ReadMail, Speaker, TokenSession};
 
 /// GET `A/prime`
 pub async fn prime(inbound: Inbound) -> Result<Reply> {
@@ -90,34 +87,13 @@ pub async fn acknowledge_mail(inbound: Inbound) -> Result<Reply> {
     Reply::ok(&json!({ "delivered": delivered }))
 }
 
-/// POST `R/mail`: an agent writes in its own name only.
-pub async fn send_mail(inbound: Inbound) -> Result<Reply> {
-    let mail: SendMail = inbound.read()?;
-    let from = match (&inbound.caller, mail.from_agent_id) {
-        (Caller::Agent(agent), None) => agent.agent_id,
-        (Caller::Agent(agent), Some(from)) if from == agent.agent_id => from,
-        (Caller::Agent(_), Some(_)) => {
-            let message = "from_agent_id is not the agent that calls";
-            return Err(Refusal::new(Code::IdentityMismatch, message).into());
-        }
-        (Caller::Runtime(_) | Caller::Mayor(_) | Caller::User(_) | Caller::Anonymous, Some(from)) => from,
-        (Caller::Runtime(_) | Caller::Mayor(_) | Caller::User(_) | Caller::Anonymous, None) => {
-            return Err(Refusal::new(Code::InvalidRequest, "from_agent_id is required").into());
-        }
-    };
-    let idempotency = inbound.idempotency()?;
-    let call = Send { town_id: inbound.town_id()?, from: from.to_string(), mail, idempotency };
-    let kept = inbound.ask_rig(inbound.rig_id()?, &call).await?;
-    Ok(Reply::created(&json!({ "sent": true, "mail_id": kept.reply }))?.replayed(kept.is_replay))
-}
-
 async fn say(inbound: &Inbound, judge: JudgeBranch) -> Result<Judged> {
     let call = AgentJudges { speaker: speaker(inbound)?, judge };
     inbound.ask_rig(inbound.rig_id()?, &call).await
 }
 
 /// Who speaks: the agent of the token, or the runtime, which names the session in the body (api.md 2.3).
-fn speaker(inbound: &Inbound) -> Result<Speaker> {
+pub(super) fn speaker(inbound: &Inbound) -> Result<Speaker> {
     let town_id = inbound.town_id()?;
     let agent_id: AgentId = inbound.agent_id()?;
     if let Caller::Agent(agent) = &inbound.caller {

@@ -68,7 +68,7 @@ pub async fn mail(inbound: Inbound) -> Result<Reply> {
         return Err(Refusal::new(gastown_core::wire::code::Code::InvalidRequest, "rig_id is required").into());
     };
     let idempotency = inbound.idempotency()?;
-    let call = Send { town_id: inbound.town_id()?, from: inbound.actor(), mail, idempotency };
+    let call = Send { town_id: inbound.town_id()?, from: inbound.actor(), mail, elsewhere: None, idempotency };
     let kept = inbound.ask_rig(rig_id, &call).await?;
     Ok(Reply::ok(&json!({ "sent": true, "mail_id": kept.reply }))?.replayed(kept.is_replay))
 }

@@ -18,6 +18,7 @@ pub mod feed;
 pub mod health;
 pub mod mayor;
 pub mod mayor_tools;
+pub mod messages;
 pub mod people;
 pub mod rigs;
 pub mod runtime;

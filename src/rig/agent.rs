@@ -19,8 +19,8 @@ use gastown_core::wire::code::Code;
 use serde_json::json;
 
 use super::calls::{
-    AcknowledgeMail, AgentBeats, AgentDone, AgentJudges, CheckAgent, Judged, LiveSession, Prime, ReadMail,
-    SetCheckpoint, SetStatus, Speaker, TokenSession,
+    AcknowledgeMail, AgentBeats, AgentDone, AgentJudges, CheckAgent, Judged, LiveSession, NudgeDelivered, Prime,
+    ReadMail, SetCheckpoint, SetStatus, Speaker, TokenSession,
 };
 use super::commit::{View, newest_of};
 use super::{Desk, store};
@@ -39,19 +39,19 @@ pub(super) async fn check(desk: &Rc<Desk>, call: CheckAgent) -> Result<LiveSessi
     }
 }
 
-/// What the agent is told about its work. Mail that is shown is delivered, unless the agent only peeks.
+/// What the agent is told about its work. Mail that is shown is delivered first, unless the agent only peeks, so that a
+/// repeat gives the same answer.
 pub(super) async fn prime(desk: &Rc<Desk>, call: Prime) -> Result<PrimeContext> {
-    let (context, session) = desk.read(|state| {
+    let (waiting, session) = desk.read(|state| {
         let live = live(state, &call.speaker)?;
-        Ok((context(desk, state, &live)?, live.session))
+        Ok((undelivered(state, &live), live.session))
     })?;
-    if !call.peek && !context.undelivered_mail.is_empty() {
-        let mail_ids = context.undelivered_mail.iter().map(|mail| mail.id).collect();
-        let command = Command::AcknowledgeMail { session, mail_ids };
-        let committed = desk.handle(command, |_, _| Ok(()))?;
+    if !call.peek && !waiting.is_empty() {
+        let mail_ids = waiting.iter().map(|mail| mail.id).collect();
+        let committed = desk.handle(Command::AcknowledgeMail { session, mail_ids }, |_, _| Ok(()))?;
         desk.act(committed.effects).await;
     }
-    Ok(context)
+    desk.read(|state| context(desk, state, &live(state, &call.speaker)?))
 }
 
 /// The work is done. A refinery that says its verdict this way judges.
@@ -110,6 +110,7 @@ pub(super) async fn judge(desk: &Rc<Desk>, call: AgentJudges) -> Result<Judged> 
         | Applied::Agent(_)
         | Applied::Hooked(_)
         | Applied::Mail(_)
+        | Applied::Nudge(_)
         | Applied::Delivered(_)) => {
             Err(crate::error::Fault::new("read a verdict's effect", format_args!("{other:?}")).into())
         }
@@ -185,10 +186,20 @@ pub(super) async fn acknowledge_mail(desk: &Rc<Desk>, call: AcknowledgeMail) -> 
         | Applied::Deleted(_)
         | Applied::Agent(_)
         | Applied::Hooked(_)
+        | Applied::Nudge(_)
         | Applied::Mail(_) => Ok(0),
     })?;
     desk.act(committed.effects).await;
     Ok(committed.value)
+}
+
+/// The agent has read a nudge.
+pub(super) async fn nudge_delivered(desk: &Rc<Desk>, call: NudgeDelivered) -> Result<()> {
+    let session = session_of(desk, &call.speaker)?;
+    let command = Command::NudgeDelivered { session, nudge_id: call.nudge_id };
+    let committed = desk.handle(command, |_, _| Ok(()))?;
+    desk.act(committed.effects).await;
+    Ok(())
 }
 
 /// The live session that somebody speaks for.
@@ -236,14 +247,19 @@ fn session_of(desk: &Desk, speaker: &Speaker) -> Result<SessionKey> {
     }
 }
 
+/// Mail that waits for this session, oldest first.
 fn undelivered(state: &State, live: &LiveSession) -> Vec<Mail> {
-    let mut mails: Vec<&mail::Mail> = state
-        .mail
-        .values()
-        .filter(|mail| mail.delivered_at.is_none() && mail.to_agent == Some(live.agent_id))
-        .collect();
-    gastown_core::sorted::sort_by_key(&mut mails, |mail| (mail.created_at, mail.mail_id));
-    mails.into_iter().map(|mail| Mail::of(state, mail)).collect()
+    let assignment = state.assignments.get(&live.session.assignment_id);
+    let waiting = assignment.map(|assignment| mail::waiting(state, assignment)).unwrap_or_default();
+    waiting.into_iter().map(|mail| Mail::of(state, mail)).collect()
+}
+
+/// The same, after what this session has read before: whoever primes again sees it again.
+fn mail_of_session(desk: &Desk, state: &State, live: &LiveSession) -> Result<Vec<Mail>> {
+    let read = store::mail_read_by(&desk.sql, live.session.assignment_id)?;
+    let mut mails: Vec<Mail> = read.iter().map(|mail| Mail::of(state, mail)).collect();
+    mails.extend(undelivered(state, live));
+    Ok(mails)
 }
 
 fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContext> {
@@ -269,7 +285,7 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
     let mut context = PrimeContext {
         agent: Agent::of(state, agent),
         hooked_bead: bead.map(|bead| view.bead(bead.bead_id)).transpose()?,
-        undelivered_mail: undelivered(state, live),
+        undelivered_mail: mail_of_session(desk, state, live)?,
         open_beads,
         rework_context: bead.and_then(|bead| prime::rework(state, bead)),
         pr_fixup_context: None,

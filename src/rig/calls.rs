@@ -1,8 +1,9 @@
 //! What a rig can be asked, by the Worker, by its Town and by its TownContainer. One type per call, with its reply.
 
 use gastown_core::access::AgentSession;
-use gastown_core::id::{AgentId, BeadId, InstanceId, MailId, RigId, TownId};
+use gastown_core::id::{AgentId, BeadId, InstanceId, MailId, NudgeId, RigId, TownId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::rig::mail::MailTo;
 use gastown_core::rig::review::Verdict;
 use gastown_core::session::{Role, SessionKey};
 use gastown_core::time::Timestamp;
@@ -10,6 +11,7 @@ use gastown_core::wire::api::agent::{Agent, Assignment, Done, Heartbeat, JudgeBr
 use gastown_core::wire::api::bead::{Bead, NewBead, PatchBead, RetryBead};
 use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::mail::{Mail, SendMail};
+use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
 use gastown_core::wire::api::sling::SlungBead;
 use gastown_core::wire::api::town::RigCounts;
@@ -353,7 +355,36 @@ calls! {
         from: String,
         /// What.
         mail: SendMail,
+        /// To whom, when the receiver is known not to be of this rig.
+        elsewhere: Option<MailTo>,
         /// Reply once.
         idempotency: Option<Idempotency>,
     } -> Kept<MailId>;
+    /// A nudge for an agent of this rig.
+    "/send_nudge" SendNudge {
+        /// The town of the path.
+        town_id: TownId,
+        /// For whom.
+        agent_id: AgentId,
+        /// What.
+        nudge: nudge::SendNudge,
+        /// Who asks, as rows name it.
+        source: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Nudge>;
+    /// What waits for an agent, urgent first, then oldest.
+    "/pending_nudges" PendingNudges {
+        /// The town of the path.
+        town_id: TownId,
+        /// Whose.
+        agent_id: AgentId,
+    } -> Vec<Nudge>;
+    /// An agent has read a nudge.
+    "/nudge_delivered" NudgeDelivered {
+        /// Who.
+        speaker: Speaker,
+        /// Which.
+        nudge_id: NudgeId,
+    } -> ();
 }

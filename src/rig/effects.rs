@@ -8,10 +8,10 @@ use std::rc::Rc;
 use gastown_core::id::{AssignmentId, JobId, TownId};
 use gastown_core::prompt::Nonce;
 use gastown_core::protocol::Batch;
-use gastown_core::rig::Effect;
 use gastown_core::rig::event::Event;
-use gastown_core::session::SessionKey;
-use gastown_core::wire::control::{Reason, StopMode};
+use gastown_core::rig::{Effect, State};
+use gastown_core::session::{SessionFact, SessionKey};
+use gastown_core::wire::control::{Message, Reason, StopMode};
 use gastown_core::wire::order;
 
 use super::Desk;
@@ -63,7 +63,17 @@ impl Desk {
                 self.wrap_up(SessionKey { assignment_id, epoch }, message).await.map(|()| None)
             }
             Effect::QuerySession(assignment_id) => self.query_session(assignment_id).await,
-            Effect::AskIdle { assignment_id, nudge } => self.ask_idle(assignment_id, nudge).await.map(|()| None),
+            Effect::PushMail { assignment_id, mail_ids } => {
+                let word =
+                    |state: &State, nonce| mail_ids.iter().filter_map(|id| order::mail(state, *id, nonce)).collect();
+                self.push(assignment_id, word).await
+            }
+            Effect::PushNudge { assignment_id, nudge_ids } => {
+                let word = |state: &State, nonce| {
+                    nudge_ids.iter().filter_map(|id| order::nudge(state, assignment_id, *id, nonce)).collect()
+                };
+                self.push(assignment_id, word).await
+            }
             Effect::RunJob(job_id) => self.run_job(job_id).await,
             Effect::SendToTown => return Box::pin(self.act(vec![Effect::SendToTown])).await,
         };
@@ -125,18 +135,25 @@ impl Desk {
         Ok(answer.map(|answer| Event::SessionAnswered(session, answer)))
     }
 
-    /// Whether it arrived is not recorded: a session that heard nothing is asked again, or saved and stopped.
-    async fn ask_idle(&self, assignment_id: AssignmentId, nudge: u32) -> Result<()> {
-        let question = self.read(|state| {
-            let assignment = state.assignments.get(&assignment_id);
-            Ok(assignment.map(|assignment| {
-                let session = SessionKey { assignment_id, epoch: assignment.epoch };
-                let messages = vec![order::idle_question(assignment, nudge)];
-                PushToSession { town_id: state.rig.town_id, session, messages }
-            }))
+    /// Hands messages to a session. What it took at once comes back as a fact; the rest comes from the runtime later,
+    /// or is handed over again.
+    async fn push(
+        &self,
+        assignment_id: AssignmentId,
+        word: impl FnOnce(&State, Nonce) -> Vec<Message>,
+    ) -> Result<Option<Event>> {
+        let nonce = Nonce::from_u32(u32::from_le_bytes(ambient::random()));
+        let call = self.read(|state| {
+            let session = state.assignments.get(&assignment_id).map(|a| SessionKey { assignment_id, epoch: a.epoch });
+            let (town_id, messages) = (state.rig.town_id, word(state, nonce));
+            Ok(session.map(|session| PushToSession { town_id, session, messages }))
         })?;
-        let Some(call) = question else { return Ok(()) };
-        self.ask_container(call.town_id, &call).await.map(drop)
+        let Some(call) = call.filter(|call| !call.messages.is_empty()) else { return Ok(None) };
+        let pushed = self.ask_container(call.town_id, &call).await?;
+        let results = pushed.into_iter().flat_map(|pushed| pushed.results);
+        let taken: Vec<String> = results.filter(|r| r.state == "delivered").map(|r| r.message_id).collect();
+        let fact = Event::SessionReported(call.session, SessionFact::Delivered(taken.clone()));
+        Ok((!taken.is_empty()).then_some(fact))
     }
 
     async fn run_job(&self, job_id: JobId) -> Result<Option<Event>> {

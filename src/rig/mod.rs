@@ -2,13 +2,15 @@
 //! ([`commit`]); everything else reads, converts, or performs what a commit ordered.
 //!
 //! Reading order: `calls` (what can be asked), `commit` (the one way to change something), `effects` (what follows),
-//! `tick` (the alarm), then the handlers: `work` for people and the mayor, `agent`, `runtime`, `reads`.
+//! `tick` (the alarm), then the handlers: `work` for people and the mayor, `agent`, `messages`, `runtime`,
+//! `reads`.
 //! Calls interleave at every await: nothing read before an await is written after it.
 
 mod agent;
 pub mod calls;
 mod commit;
 mod effects;
+mod messages;
 mod publish;
 mod reads;
 mod refusal;
@@ -133,7 +135,10 @@ impl Desk {
             AgentBeats => agent::beats,
             ReadMail => agent::read_mail,
             AcknowledgeMail => agent::acknowledge_mail,
-            Send => work::send_mail,
+            Send => messages::send_mail,
+            SendNudge => messages::send_nudge,
+            PendingNudges => messages::pending_nudges,
+            NudgeDelivered => agent::nudge_delivered,
         });
         incoming.respond(reply).await
     }

@@ -48,6 +48,9 @@ pub(super) fn api(refusal: Domain) -> Error {
         Domain::AlreadyResolved(request_id) => {
             Refusal::new(Code::AlreadyResolved, "This request was decided").with(json!({ "request_id": request_id }))
         }
+        Domain::NotHooked(agent_id) => {
+            Refusal::new(Code::NotHooked, "The agent works on nothing").with(json!({ "agent_id": agent_id }))
+        }
         Domain::LimitReached(why) => Refusal::new(Code::LimitReached, why),
         Domain::NoSuchAgent(agent_id) => {
             Refusal::not_found("agent").with(json!({ "kind": "agent", "agent_id": agent_id }))

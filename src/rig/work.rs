@@ -3,13 +3,12 @@
 use gastown_core::sorted::SortedSet;
 use std::rc::Rc;
 
-use gastown_core::id::{BeadId, MailId, TownId};
+use gastown_core::id::{BeadId, TownId};
 use gastown_core::models::{BadModelId, ModelId};
 use gastown_core::protocol::TownState;
 use gastown_core::rig::assignment::resolution;
 use gastown_core::rig::breaker::Breaker;
-use gastown_core::rig::command::{BeadPatch, NewBead, NewMail};
-use gastown_core::rig::mail::MailParty;
+use gastown_core::rig::command::{BeadPatch, NewBead};
 use gastown_core::rig::state::{Rig, RigStatus};
 use gastown_core::rig::{Applied, Command};
 use gastown_core::wire::api::agent::Agent;
@@ -17,7 +16,7 @@ use gastown_core::wire::api::bead::{self, Bead, Wait};
 use gastown_core::wire::api::sling::SlungBead;
 use gastown_core::wire::code::Code;
 
-use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, Retry, Send, Sling, Start};
+use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, Retry, Sling, Start};
 use super::commit::View;
 use super::{Desk, store};
 use crate::catalogue::catalogue;
@@ -104,45 +103,6 @@ pub(super) async fn judge_review(desk: &Rc<Desk>, call: JudgeReview) -> Result<B
     desk.is_of(call.town_id)?;
     let JudgeReview { review_id, verdict, feedback, actor, .. } = call;
     run(desk, Command::PersonJudges { review_id, verdict, feedback, actor }).await
-}
-
-/// Mail to an agent of this rig.
-pub(super) async fn send_mail(desk: &Rc<Desk>, call: Send) -> Result<Kept<MailId>> {
-    desk.is_of(call.town_id)?;
-    let idempotency = call.idempotency.clone();
-    let now = || desk.now().unwrap_or(gastown_core::time::Timestamp::from_ms(0));
-    desk.running
-        .once(&desk.sql, now, idempotency.as_ref(), || async {
-            let unknown = || Refusal::new(Code::UnknownReference, "There is no such agent in this rig");
-            let to_agent = call.mail.to_agent_id.parse().map_err(|_| unknown())?;
-            let from_kind = match (call.from.as_str(), call.from.parse::<gastown_core::id::AgentId>()) {
-                ("mayor", _) => MailParty::Mayor,
-                (_, Ok(id)) if desk.read(|state| Ok(state.agents.contains_key(&id)))? => MailParty::Agent,
-                (_, _) => MailParty::User,
-            };
-            let new = NewMail {
-                from_kind,
-                from_id: call.from,
-                to_agent,
-                reply_to: call.mail.reply_to,
-                subject: call.mail.subject,
-                body: call.mail.body,
-            };
-            let committed = desk.handle(Command::SendMail(new), |_, applied| match applied {
-                Applied::Mail(mail_id) => Ok(mail_id),
-                other @ (Applied::Bead(_)
-                | Applied::Done(_)
-                | Applied::Judged(_)
-                | Applied::Written
-                | Applied::Deleted(_)
-                | Applied::Agent(_)
-                | Applied::Hooked(_)
-                | Applied::Delivered(_)) => Err(unexpected(other)),
-            })?;
-            desk.act(committed.effects).await;
-            Ok(committed.value)
-        })
-        .await
 }
 
 impl Desk {
@@ -237,6 +197,7 @@ fn bead_id_of(applied: Applied) -> Result<BeadId> {
         | Applied::Agent(_)
         | Applied::Hooked(_)
         | Applied::Mail(_)
+        | Applied::Nudge(_)
         | Applied::Delivered(_)) => Err(unexpected(other)),
     }
 }

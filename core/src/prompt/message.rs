@@ -85,6 +85,16 @@ pub fn mail_to_mayor(from: &str, text: &str, nonce: Nonce) -> String {
     fill!("mail_to_mayor.md", from = one_line(from), mail = block(Label::Mail, nonce, text))
 }
 
+/// A short text of an agent, the mayor or the town into a running session; `from` is a name for people.
+pub fn nudge(from: &str, text: &str, nonce: Nonce) -> String {
+    fill!("nudge.md", from = one_line(from), nudge = block(Label::Mail, nonce, text))
+}
+
+/// A person's answer to an escalation of the agent.
+pub fn answer(author: &str, text: &str, nonce: Nonce) -> String {
+    fill!("answer.md", author = one_line(author), task = block(Label::Task, nonce, text))
+}
+
 /// Who wrote a mail, and how the receiver can answer.
 #[derive(Debug, Clone, Copy)]
 pub enum Sender<'a> {
@@ -93,7 +103,7 @@ pub enum Sender<'a> {
     /// An agent of a rig, to the mayor, who has to name the rig.
     AgentOfRig { name: &'a str, agent_id: AgentId, rig_id: RigId },
     /// The mayor.
-    Mayor { agent_id: AgentId },
+    Mayor,
     /// A person, to an agent that has no way to answer but its work.
     Person { name: &'a str },
     /// Gas Town itself.
@@ -111,9 +121,9 @@ pub fn mail(sender: Sender<'_>, subject: &str, body: &str, nonce: Nonce) -> Stri
             format!("{} ({agent_id}, rig {rig_id})", one_line(name)),
             format!("Answer, if one is needed, with `gt_mail_send` to {agent_id} in rig {rig_id}."),
         ),
-        Sender::Mayor { agent_id } => (
-            format!("the mayor ({agent_id})"),
-            format!("Answer, if one is needed, with `gt_mail_send` to {agent_id}; then go on with your work."),
+        Sender::Mayor => (
+            "the mayor".into(),
+            "Answer, if one is needed, with `gt_mail_send` to `mayor`; then go on with your work.".into(),
         ),
         Sender::Person { name } => (
             format!("{} (a person)", one_line(name)),

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::bead::Bead;
-use super::mail::Mail;
 use super::plan::{Plan, Write};
 use super::state::State;
+use super::{mail, nudge};
 use crate::id::AgentId;
 use crate::limits::BRANCH_DIGITS_MAX;
 use crate::text::slug;
@@ -89,12 +89,8 @@ pub fn register_refinery(plan: &mut Plan) -> AgentId {
 
 /// Takes an agent out of the rig: its name is free, mail to it alone expires undelivered, history keeps what it did.
 pub fn deregister(plan: &mut Plan, agent_id: AgentId) {
-    let now = plan.now();
-    let to_it_alone = |mail: &&Mail| mail.to_agent == Some(agent_id) && mail.bead_id.is_none() && !mail.is_expired(now);
-    let mails: Vec<Mail> = plan.state().mail.values().filter(to_it_alone).cloned().collect();
-    for mail in mails {
-        plan.write(Write::Mail(Mail { expires_at: Some(now), ..mail }));
-    }
+    mail::expire(plan, |mail| mail.bead_id.is_none() && mail.to_agent == Some(agent_id));
+    nudge::expire(plan, |nudge| nudge.agent_id == agent_id);
     plan.write(Write::RemoveAgent(agent_id));
 }
 

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::bead::Bead;
-use super::mail::{Mail, MailParty};
-use super::plan::{Plan, Write};
+use super::nudge::{self, NewNudge, NudgeMode, NudgePriority, NudgeSource};
+use super::plan::Plan;
 use crate::id::{AgentId, AssignmentId, BeadId};
 use crate::protocol::EscalationAnswered;
 use crate::rig::command;
@@ -35,27 +35,22 @@ pub(super) fn give(plan: &mut Plan, bead_id: Option<BeadId>, agent_id: Option<Ag
     }
 }
 
-/// Tells the agent of a session.
+/// Tells the agent of a session, urgently.
 pub(super) fn tell(plan: &mut Plan, assignment_id: AssignmentId, by: &str, message: &str) {
     let Some(assignment) = plan.state().assignments.get(&assignment_id).filter(|a| a.is_live()) else { return };
-    let (to_agent, bead_id) = (Some(assignment.agent_id), Some(assignment.bead_id));
-    let (mail_id, created_at) = (plan.mint(), plan.now());
-    let is_agent = by.parse().is_ok_and(|id: AgentId| plan.state().agents.contains_key(&id));
-    plan.write(Write::Mail(Mail {
-        mail_id,
-        from_kind: if is_agent { MailParty::Agent } else { MailParty::User },
-        from_id: by.to_owned(),
-        to_agent,
-        bead_id,
-        thread_id: mail_id,
-        reply_to: None,
-        subject: "An answer to your escalation".to_owned(),
-        body: message.to_owned(),
-        created_at,
-        delivered_at: None,
-        delivered_to: None,
-        expires_at: None,
-    }));
+    let agent_id = assignment.agent_id;
+    let author = by.parse().ok().filter(|id: &AgentId| plan.state().agents.contains_key(id));
+    nudge::make(
+        plan,
+        NewNudge {
+            agent_id,
+            message: message.to_owned(),
+            mode: NudgeMode::Immediate,
+            priority: NudgePriority::Urgent,
+            source: author.map_or_else(|| NudgeSource::Escalation(by.to_owned()), NudgeSource::Agent),
+            keep: None,
+        },
+    );
 }
 
 /// What people answered about a bead, oldest first, each with its author.

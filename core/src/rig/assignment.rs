@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::bead::{self, Bead, BeadStatus, BeadType, Charge};
 use super::plan::{Effect, EventRow, Plan, Write};
-use super::review;
 use super::state::State;
+use super::{nudge, review};
 use crate::id::{AgentId, AssignmentId, BeadId, InstanceId};
 use crate::limits::{FINISH_LIMIT, LEASE, LEASE_CLONE};
 use crate::models::{Catalogue, ModelId, ModelReason, Resolution, Task, TaskRole, resolve};
@@ -52,6 +52,36 @@ text_enum! {
         None = "none",
         Asked = "asked",
         Granted = "granted",
+    }
+}
+
+/// How far the rig went about an agent's silence (domain.md 10.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GuppTier {
+    /// News is young enough.
+    Heard,
+    /// It was reminded.
+    Reminded,
+    /// It was reminded urgently, and triage was asked.
+    Escalated,
+    /// It was stopped.
+    Stopped,
+}
+
+impl GuppTier {
+    /// The number that SQL keeps.
+    pub const fn level(self) -> i64 {
+        self as i64
+    }
+
+    /// The tier that SQL kept; an unknown number reads as none, so that one bad row cannot stop a session.
+    pub const fn from_level(level: i64) -> Self {
+        match level {
+            1 => Self::Reminded,
+            2 => Self::Escalated,
+            3 => Self::Stopped,
+            _ => Self::Heard,
+        }
     }
 }
 
@@ -145,6 +175,8 @@ pub struct Assignment {
     pub last_progress_at: Option<Timestamp>,
     /// Tools that run.
     pub active_tools: Vec<String>,
+    /// How far the rig went about its silence.
+    pub gupp_tier: GuppTier,
     /// Idle since then.
     pub idle_since: Option<Timestamp>,
     /// How often it was asked why it is idle.
@@ -193,6 +225,11 @@ impl Assignment {
             Phase::Starting | Phase::Running | Phase::Finishing => true,
             Phase::Queued | Phase::Ended => false,
         }
+    }
+
+    /// Whether nothing has been heard of the agent for so long that people shall see it (domain.md 4, `stalled`).
+    pub fn is_stalled(&self) -> bool {
+        self.phase == Phase::Running && self.gupp_tier >= GuppTier::Escalated
     }
 
     /// The lease that news gives in the present step.
@@ -326,6 +363,7 @@ pub fn assign_by(plan: &mut Plan, bead_id: BeadId, agent_id: AgentId, actor: &st
         last_heartbeat_at: None,
         last_progress_at: None,
         active_tools: Vec::new(),
+        gupp_tier: GuppTier::Heard,
         idle_since: None,
         idle_nudges: 0,
         idle_nudged_at: None,
@@ -407,6 +445,7 @@ pub fn end(plan: &mut Plan, assignment_id: AssignmentId, end: End) {
         assignment.lease_until = None;
         assignment.probe_until = None;
     });
+    nudge::expire(plan, |nudge| nudge.assignment_id == Some(assignment_id));
     if assignment.slot != Slot::None {
         plan.post(RigToTown::SlotReleased { assignment_id });
     }

@@ -5,7 +5,7 @@ use crate::sorted::SortedSet;
 use serde_json::{Map, Value};
 
 use super::plan::{Plan, Write};
-use super::{assignment, escalation, review, triage};
+use super::{assignment, escalation, mail, review, triage};
 use crate::id::{AgentId, BeadId, ConvoyId};
 use crate::limits::{BRANCH_DIGITS, backoff};
 use crate::models::ModelId;
@@ -488,6 +488,7 @@ fn ended(plan: &mut Plan, bead_id: BeadId, actor: &str) {
         assignment::stop(plan, assignment_id, assignment::Pending::Stopped, "bead_ended", "its bead ended");
     }
     forget_warning(plan, bead_id);
+    mail::expire(plan, |mail| mail.bead_id == Some(bead_id));
     review::cancel_reviews_of(plan, bead_id, actor);
     triage::ended(plan, bead_id);
     for child in plan.state().live_children(bead_id) {

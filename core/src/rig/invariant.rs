@@ -4,7 +4,7 @@
 use crate::sorted::{SortedMap, SortedSet};
 
 use super::agent::AgentRole;
-use super::assignment::{Phase, Slot};
+use super::assignment::{Assignment, Phase, Slot};
 use super::bead::{Bead, BeadStatus, BeadType, Edge, EdgeState, HELD};
 use super::plan::{Planned, Write};
 use super::review::ReviewState;
@@ -34,6 +34,7 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     spend_is_counted(state, &mut breaches);
     names_are_unique(state, &mut breaches);
     every_live_bead_waits_once(state, &mut breaches);
+    messages_have_receivers(state, &mut breaches);
     the_alarm_is_in_time(planned, now, &mut breaches);
     breaches
 }
@@ -276,6 +277,27 @@ fn every_live_bead_waits_once(state: &State, breaches: &mut Vec<String>) {
     for bead in state.beads.values().filter(|bead| bead.is_live() && bead.kind != BeadType::Molecule) {
         if !state.waits.contains_key(&bead.bead_id) {
             breaches.push(format!("17: bead {} has no wait", bead.bead_id));
+        }
+    }
+}
+
+/// 10.1, 10.2: what waits can still reach somebody: mail a live bead or a registered agent, a nudge a registered agent
+/// and, when it is for one session, that session.
+fn messages_have_receivers(state: &State, breaches: &mut Vec<String>) {
+    for mail in state.mail.values().filter(|mail| mail.is_live()) {
+        let is_reachable = match mail.bead_id {
+            Some(bead_id) => state.live_bead(bead_id).is_some(),
+            None => mail.to_agent.is_some_and(|agent_id| state.agents.contains_key(&agent_id)),
+        };
+        if !is_reachable {
+            breaches.push(format!("10: mail {} waits for nobody", mail.mail_id));
+        }
+    }
+    for nudge in state.nudges.values().filter(|nudge| nudge.is_live()) {
+        let session = nudge.assignment_id.map(|id| state.assignments.get(&id));
+        let is_over = session.is_some_and(|session| !session.is_some_and(Assignment::is_live));
+        if is_over || !state.agents.contains_key(&nudge.agent_id) {
+            breaches.push(format!("10: nudge {} waits for nobody", nudge.nudge_id));
         }
     }
 }

@@ -13,6 +13,7 @@ mod escalation;
 pub mod event;
 pub mod invariant;
 pub mod mail;
+pub mod nudge;
 pub mod plan;
 pub mod review;
 mod rules;
@@ -35,10 +36,11 @@ pub const RULES: &[(&str, Rule)] = &[
     ("lease_probe", rules::lease_probe::run), // R1  a silent session is asked for before it is given up
     ("lease_lost", rules::lease_lost::run),   // R2  a dead session frees its agent and its bead
     ("start_limit", rules::start_limit::run), // R3  a start that hangs has failed
+    ("gupp", rules::gupp::run),               // R4  silent agents are reminded, then stopped
     ("idle", rules::idle::run),               // R5  agents that forget to report are asked, then stopped
     ("jobs", rules::jobs::run),               // R6  a silent job is ordered again
     ("cancel", rules::cancel::run),           // R7  nobody works for nothing
-    ("expire", rules::expire::run),           // R8  claims lapse
+    ("expire", rules::expire::run),           // R8  claims, mail and nudges lapse
     ("repair", rules::repair::run),           // R9  impossible states are left
     ("caps", rules::caps::run),               // R10 fruitless work ends
     ("bead_budget", rules::bead_budget::run), // R11 the spend of one bead is bounded
@@ -56,6 +58,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("start", rules::start::run),             // R27 permitted sessions are ordered
     ("reorder", rules::reorder::run),         // R28 unanswered orders are repeated
     ("deregister", rules::deregister::run),   // R29 idle polecats give their names back
+    ("mail", rules::mail::run),               // R30 mail reaches running sessions
+    ("nudges", rules::nudges::run),           // R31 nudges reach running sessions
     ("prune", rules::prune::run),             // R32 what is too old is forgotten
     ("report", rules::report::run),           // R33 the Town knows what is live
     ("wake", rules::wake::run),               // R34 the next look

@@ -11,11 +11,12 @@ use super::agent::Agent;
 use super::assignment::Assignment;
 use super::bead::{Bead, BeadStatus, Edge};
 use super::mail::Mail;
+use super::nudge::Nudge;
 use super::review::{GateRun, Job, Review, Round};
 use super::state::{Rig, State};
 use super::usage::Scope;
 use super::wait::Wait;
-use crate::id::{AgentId, AssignmentId, BeadId, IdSeed, JobId, MadeFrom};
+use crate::id::{AgentId, AssignmentId, BeadId, IdSeed, JobId, MadeFrom, MailId, NudgeId};
 use crate::models::Catalogue;
 use crate::protocol::{OutboxRow, RigToTown};
 use crate::session::Usage;
@@ -61,6 +62,8 @@ pub enum Write {
     Job(Box<Job>),
     /// Insert or replace.
     Mail(Mail),
+    /// Insert or replace.
+    Nudge(Nudge),
     /// Insert or replace a total of spend.
     Usage(Scope, Usage),
     /// Insert or replace a message to the Town.
@@ -125,12 +128,19 @@ pub enum Effect {
     },
     /// Ask the runtime whether this session lives.
     QuerySession(AssignmentId),
-    /// Ask an idle session for its result: the first time, or the last time.
-    AskIdle {
+    /// Hand mail to a running session.
+    PushMail {
         /// Which session.
         assignment_id: AssignmentId,
-        /// From 1.
-        nudge: u32,
+        /// Oldest first.
+        mail_ids: Vec<MailId>,
+    },
+    /// Hand nudges to a running session.
+    PushNudge {
+        /// Which session.
+        assignment_id: AssignmentId,
+        /// Urgent first, then oldest.
+        nudge_ids: Vec<NudgeId>,
     },
     /// Order the runtime to run this job.
     RunJob(JobId),
@@ -409,6 +419,7 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::GateRun(run) => drop(state.gate_runs.insert(run.run_id, run)),
         Write::Job(job) => drop(state.jobs.insert(job.job_id, *job)),
         Write::Mail(mail) => drop(state.mail.insert(mail.mail_id, mail)),
+        Write::Nudge(nudge) => drop(state.nudges.insert(nudge.nudge_id, nudge)),
         Write::Usage(Scope::Day(day), spent) => drop(state.spending.days.insert(day, spent)),
         Write::Usage(Scope::Convoy(convoy_id), spent) => drop(state.spending.convoys.insert(convoy_id, spent)),
         Write::Acknowledged(seq) => drop(state.outbox.acknowledge(seq)),
@@ -446,11 +457,12 @@ fn touched(write: &Write, beads: &mut SortedSet<BeadId>, agents: &mut SortedSet<
             beads.insert(review.bead_id);
             beads.extend(review.source_id);
         }
+        Write::Mail(mail) => agents.extend(mail.to_agent),
+        Write::Nudge(nudge) => drop(agents.insert(nudge.agent_id)),
         Write::Rig(_)
         | Write::Round(_)
         | Write::GateRun(_)
         | Write::Job(_)
-        | Write::Mail(_)
         | Write::Usage(..)
         | Write::Outbox(_)
         | Write::Acknowledged(_)

@@ -9,11 +9,12 @@ use super::assignment::Assignment;
 use super::bead::{Bead, Edge, Parked};
 use super::breaker::Breaker;
 use super::mail::Mail;
+use super::nudge::Nudge;
 use super::review::{GateRun, Job, Review, Round};
 use super::usage::DAYS_KEPT;
 use super::wait::Wait;
 use crate::config::EffectiveRig;
-use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, JobId, MailId, RigId, RunId, TownId};
+use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, JobId, MailId, NudgeId, RigId, RunId, TownId};
 use crate::models::{RigModels, TownModels};
 use crate::protocol::{Activity, Outbox, RigToTown, Spending, TownState};
 use crate::text_enum;
@@ -98,8 +99,10 @@ pub struct State {
     pub gate_runs: SortedMap<RunId, GateRun>,
     /// Jobs that have not ended.
     pub jobs: SortedMap<JobId, Job>,
-    /// Undelivered mail.
+    /// Mail that waits for its receiver.
     pub mail: SortedMap<MailId, Mail>,
+    /// Nudges that may still be shown.
+    pub nudges: SortedMap<NudgeId, Nudge>,
     /// What was spent: on the newest days, and by convoys with live beads.
     pub spending: Spending,
     /// Messages to the Town.
@@ -128,6 +131,7 @@ impl State {
             gate_runs: SortedMap::new(),
             jobs: SortedMap::new(),
             mail: SortedMap::new(),
+            nudges: SortedMap::new(),
             spending: Spending::default(),
             outbox: Outbox::new(Vec::new(), 1),
             town_applied: 0,
@@ -221,7 +225,7 @@ impl State {
     }
 
     /// Drops what the next plan does not look at: terminal beads with the edges among them, ended assignments, reviews and jobs,
-    /// delivered mail. They stay in SQL.
+    /// mail and nudges that are shown or expired. They stay in SQL.
     pub fn forget(&mut self) {
         self.beads.retain(|_, bead| bead.is_live());
         self.edges
@@ -231,7 +235,8 @@ impl State {
         self.rounds.retain(|(review_id, _), _| self.reviews.contains_key(review_id));
         self.gate_runs.retain(|_, run| self.reviews.contains_key(&run.review_id));
         self.jobs.retain(|_, job| job.ended_at.is_none());
-        self.mail.retain(|_, mail| mail.delivered_at.is_none());
+        self.mail.retain(|_, mail| mail.is_live());
+        self.nudges.retain(|_, nudge| nudge.is_live());
         self.waits.retain(|bead_id, _| self.beads.contains_key(bead_id));
         while self.spending.days.len() > DAYS_KEPT {
             self.spending.days.pop_first();

@@ -8,18 +8,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::control::{
-    Author, JobOrder, Kind, MergeMessage, OrderedAgent, OrderedAssignment, OrderedPrompt, PROTOCOL, RemainingBudget,
-    Repo, Resume, RigRef, Role, RuntimeConfig, RuntimeRig, StartOrder,
+    Author, Deliver, JobOrder, Kind, MergeMessage, Message, MessagePriority, MessageSource as MessageOf, OrderedAgent,
+    OrderedAssignment, OrderedPrompt, PROTOCOL, RemainingBudget, Repo, Resume, RigRef, Role, RuntimeConfig, RuntimeRig,
+    StartOrder,
 };
 use crate::config::{EffectiveTown, effective_rig, effective_town};
-use crate::id::{AgentId, AssignmentId, InstanceId, JobId};
-use crate::limits::{IDLE_EXIT, IDLE_NUDGES};
-use crate::prompt::message::{Finish, Line, Person};
+use crate::id::{AgentId, AssignmentId, InstanceId, JobId, MailId, NudgeId};
+use crate::limits::{GUPP_ESCALATE, GUPP_REMIND, GUPP_STOP, IDLE_EXIT, IDLE_NUDGES};
+use crate::prompt::message::{Finish, Line, Person, Sender};
 use crate::prompt::order::{self, Answer, EarlierRound, Gate, Left, Task, TriageRequest};
 use crate::prompt::role::{self, RigEntry, Scope};
 use crate::prompt::{Nonce, message};
 use crate::rig::assignment::Assignment;
 use crate::rig::bead::Bead;
+use crate::rig::mail::MailParty;
+use crate::rig::nudge::{NudgeMode, NudgePriority, NudgeSource};
 use crate::rig::review::{Review, Round, Verdict};
 use crate::rig::state::{Settings, State as RigState};
 use crate::rig::{answer, triage, usage};
@@ -196,26 +199,69 @@ pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<Sess
     })
 }
 
-/// The question to an idle session. Its id is the question's number, so that a repeated order asks once.
-pub fn idle_question(assignment: &Assignment, nudge: u32) -> super::control::Message {
-    let finish = match assignment.kind.role() {
+/// A nudge as its session reads it; none when the session or the nudge is not in view.
+pub fn nudge(state: &RigState, assignment_id: AssignmentId, nudge_id: NudgeId, nonce: Nonce) -> Option<Message> {
+    let (assignment, nudge) = (state.assignments.get(&assignment_id)?, state.nudges.get(&nudge_id)?);
+    let finish = finish(assignment);
+    let (source, text) = match &nudge.source {
+        NudgeSource::Idle if assignment.idle_nudges < IDLE_NUDGES => (MessageOf::Nudge, message::idle_first(finish)),
+        NudgeSource::Idle => (MessageOf::Nudge, message::idle_second(finish, IDLE_EXIT)),
+        NudgeSource::Silence => {
+            let text = match nudge.priority {
+                NudgePriority::Normal => message::silence(finish, GUPP_REMIND),
+                NudgePriority::Urgent => message::silence_urgent(finish, GUPP_ESCALATE, GUPP_STOP - GUPP_ESCALATE),
+            };
+            (MessageOf::Nudge, text)
+        }
+        NudgeSource::Escalation(by) => (MessageOf::Escalation, message::answer(by, &nudge.message, nonce)),
+        NudgeSource::User(user) => {
+            let person = Person { author: user, text: &nudge.message, ui_context: None };
+            (MessageOf::User, message::person(&person, nonce))
+        }
+        NudgeSource::Agent(agent_id) => {
+            let name = state.agents.get(agent_id).map_or("an agent", |agent| agent.name.as_str());
+            (MessageOf::Nudge, message::nudge(&format!("{name} ({agent_id})"), &nudge.message, nonce))
+        }
+        NudgeSource::Mayor => (MessageOf::Nudge, message::nudge("the mayor", &nudge.message, nonce)),
+        NudgeSource::System => (MessageOf::System, message::nudge("Gas Town", &nudge.message, nonce)),
+    };
+    let is_urgent = nudge.priority == NudgePriority::Urgent;
+    let deliver = if nudge.mode == NudgeMode::Immediate || is_urgent { Deliver::Now } else { Deliver::Idle };
+    let priority = if is_urgent { MessagePriority::Urgent } else { MessagePriority::Normal };
+    Some(Message { message_id: nudge_id.to_string(), source, deliver, priority, text, ui_context: None })
+}
+
+/// A mail as its receiver's session reads it; none when it is not in view.
+pub fn mail(state: &RigState, mail_id: MailId, nonce: Nonce) -> Option<Message> {
+    let mail = state.mail.get(&mail_id)?;
+    let sender_id = mail.from_id.parse().ok();
+    let name = sender_id.and_then(|id| state.agents.get(&id)).map_or("an agent", |agent| agent.name.as_str());
+    let sender = match (mail.from_kind, sender_id) {
+        (MailParty::Agent, Some(agent_id)) => Sender::Agent { name, agent_id },
+        (MailParty::Mayor, _) => Sender::Mayor,
+        (MailParty::Agent | MailParty::User, _) => Sender::Person { name: &mail.from_id },
+        (MailParty::System, _) => Sender::System,
+    };
+    Some(Message {
+        message_id: mail_id.to_string(),
+        source: if mail.from_kind == MailParty::User { MessageOf::User } else { MessageOf::Mail },
+        deliver: if mail.from_kind == MailParty::User { Deliver::Now } else { Deliver::Idle },
+        priority: MessagePriority::Normal,
+        text: message::mail(sender, &mail.subject, &mail.body, nonce),
+        ui_context: None,
+    })
+}
+
+fn finish(assignment: &Assignment) -> Finish {
+    match assignment.kind.role() {
         Role::Refinery => Finish::Review,
         Role::Triage => Finish::Triage,
         Role::Polecat | Role::Mayor => Finish::Work,
-    };
-    let text = if nudge < IDLE_NUDGES { message::idle_first(finish) } else { message::idle_second(finish, IDLE_EXIT) };
-    super::control::Message {
-        message_id: format!("{}:idle:{nudge}", assignment.assignment_id),
-        source: super::control::MessageSource::System,
-        deliver: super::control::Deliver::Idle,
-        priority: super::control::MessagePriority::Normal,
-        text,
-        ui_context: None,
     }
 }
 
 /// A message to the mayor as its session reads it.
-pub fn mayor_message(message: &MayorMessage, nonce: Nonce) -> super::control::Message {
+pub fn mayor_message(message: &MayorMessage, nonce: Nonce) -> Message {
     let author = message.source_id.as_deref().unwrap_or("a person");
     let text = match message.source {
         MessageSource::User => {
@@ -224,15 +270,15 @@ pub fn mayor_message(message: &MayorMessage, nonce: Nonce) -> super::control::Me
         MessageSource::System => message::notice(&message.body, nonce),
         MessageSource::Agent => message::mail_to_mayor(author, &message.body, nonce),
     };
-    super::control::Message {
+    Message {
         message_id: message.message_id.to_string(),
         source: match message.source {
-            MessageSource::User => super::control::MessageSource::User,
-            MessageSource::System => super::control::MessageSource::System,
-            MessageSource::Agent => super::control::MessageSource::Mail,
+            MessageSource::User => MessageOf::User,
+            MessageSource::System => MessageOf::System,
+            MessageSource::Agent => MessageOf::Mail,
         },
-        deliver: super::control::Deliver::Now,
-        priority: super::control::MessagePriority::Normal,
+        deliver: Deliver::Now,
+        priority: MessagePriority::Normal,
         text,
         ui_context: None,
     }

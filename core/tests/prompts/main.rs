@@ -59,7 +59,7 @@ fn messages() {
     let senders = [
         Sender::Agent { name: "Maple", agent_id: AGENT },
         Sender::AgentOfRig { name: "Maple", agent_id: AGENT, rig_id: RIG },
-        Sender::Mayor { agent_id: AGENT },
+        Sender::Mayor,
         Sender::Person { name: "Ada" },
         Sender::System,
     ];
@@ -79,6 +79,8 @@ fn messages() {
                 N,
             ),
         ),
+        ("nudge", message::nudge("Maple (of this rig)", "The tests need a database.", N)),
+        ("answer to an escalation", message::answer("Ada", "Use the test database.", N)),
         ("interrupted", message::interrupted()),
         ("interrupted mayor", message::interrupted_mayor()),
         ("continued", message::continued("the gateway was overloaded")),

@@ -4,7 +4,7 @@ use gastown_core::sorted::SortedMap;
 
 use gastown_core::id::{AgentId, AssignmentId, BeadId, InstanceId};
 use gastown_core::models::{ModelId, ModelReason};
-use gastown_core::rig::assignment::{Assignment, AssignmentOutcome, Pending, Phase, Slot};
+use gastown_core::rig::assignment::{Assignment, AssignmentOutcome, GuppTier, Pending, Phase, Slot};
 use gastown_core::rig::review::ReviewState;
 use gastown_core::session::{Kind, Step};
 use gastown_core::wire::api::bead::NewestAssignment;
@@ -19,7 +19,7 @@ macro_rules! select {
         concat!(
             "select assignment_id, epoch, bead_id, bead_attempt, agent_id, kind, phase, step, slot, is_probe, model, ",
             "small_model, model_reason, branch, base, target, head_commit, instance_id, ordered_at, order_due, refusal, ",
-            "lease_until, probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, idle_nudges, ",
+            "lease_until, probe_until, last_heartbeat_at, last_progress_at, active_tools, gupp_tier, idle_since, idle_nudges, ",
             "idle_nudged_at, pending, outcome, code, message, summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at, ",
             "running_at, ended_at ",
             "from assignments ",
@@ -50,11 +50,11 @@ const PUT: &str = "
     insert into assignments
       (assignment_id, epoch, bead_id, bead_attempt, agent_id, kind, phase, step, slot, is_probe, model, small_model,
        model_reason, branch, base, target, head_commit, instance_id, ordered_at, order_due, refusal, lease_until,
-       probe_until, last_heartbeat_at, last_progress_at, active_tools, idle_since, idle_nudges, idle_nudged_at, pending,
+       probe_until, last_heartbeat_at, last_progress_at, active_tools, gupp_tier, idle_since, idle_nudges, idle_nudged_at, pending,
        outcome, code, message, summary, checkpoint, saved, tokens_in, tokens_out, cost_micros, queued_at, started_at,
        running_at, ended_at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (assignment_id) do update set
       epoch = excluded.epoch,
       bead_id = excluded.bead_id,
@@ -81,6 +81,7 @@ const PUT: &str = "
       last_heartbeat_at = excluded.last_heartbeat_at,
       last_progress_at = excluded.last_progress_at,
       active_tools = excluded.active_tools,
+      gupp_tier = excluded.gupp_tier,
       idle_since = excluded.idle_since,
       idle_nudges = excluded.idle_nudges,
       idle_nudged_at = excluded.idle_nudged_at,
@@ -127,6 +128,7 @@ struct Row {
     last_heartbeat_at: Option<Ms>,
     last_progress_at: Option<Ms>,
     active_tools: Json<Vec<String>>,
+    gupp_tier: i64,
     idle_since: Option<Ms>,
     idle_nudges: u32,
     idle_nudged_at: Option<Ms>,
@@ -175,6 +177,7 @@ impl From<Row> for Assignment {
             last_heartbeat_at: row.last_heartbeat_at.map(|at| at.0),
             last_progress_at: row.last_progress_at.map(|at| at.0),
             active_tools: row.active_tools.0,
+            gupp_tier: GuppTier::from_level(row.gupp_tier),
             idle_since: row.idle_since.map(|at| at.0),
             idle_nudges: row.idle_nudges,
             idle_nudged_at: row.idle_nudged_at.map(|at| at.0),
@@ -278,6 +281,7 @@ pub(super) fn put(sql: &impl Sql, a: &Assignment) -> Result<(), SqlError> {
             a.last_heartbeat_at.into(),
             a.last_progress_at.into(),
             json(&a.active_tools),
+            a.gupp_tier.level().into(),
             a.idle_since.into(),
             a.idle_nudges.into(),
             a.idle_nudged_at.into(),

@@ -8,22 +8,29 @@ use crate::sql::row::Ms;
 use crate::sql::{Sql, SqlError, text, text_or_null};
 
 const SELECT_UNDELIVERED: &str = "
-    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
-           delivered_to, expires_at
+    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, sent_at,
+           delivered_at, delivered_to, expires_at, expired_at
     from mail
-    where delivered_at is null";
+    where delivered_at is null and expired_at is null";
 const SELECT_OF_AGENT: &str = "
-    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
-           delivered_to, expires_at
+    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, sent_at,
+           delivered_at, delivered_to, expires_at, expired_at
     from mail
     where to_agent = ?
     order by created_at desc, mail_id desc
     limit ? offset ?";
+const SELECT_DELIVERED: &str = "
+    select mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, sent_at,
+           delivered_at, delivered_to, expires_at, expired_at
+    from mail
+    where delivered_to = ?
+    order by created_at, mail_id
+    limit 100";
 const PUT: &str = "
     insert or replace into mail
-      (mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, delivered_at,
-       delivered_to, expires_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+      (mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, sent_at,
+       delivered_at, delivered_to, expires_at, expired_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 #[derive(Deserialize)]
 struct Row {
@@ -37,12 +44,14 @@ struct Row {
     subject: String,
     body: String,
     created_at: Ms,
+    sent_at: Option<Ms>,
     delivered_at: Option<Ms>,
     delivered_to: Option<AssignmentId>,
     expires_at: Option<Ms>,
+    expired_at: Option<Ms>,
 }
 
-/// Mail that nobody has read.
+/// Mail that waits for its receiver.
 pub(super) fn undelivered(sql: &impl Sql) -> Result<Vec<Mail>, SqlError> {
     Ok(sql.rows::<Row>(SELECT_UNDELIVERED, &[])?.into_iter().map(Mail::from).collect())
 }
@@ -51,6 +60,11 @@ pub(super) fn undelivered(sql: &impl Sql) -> Result<Vec<Mail>, SqlError> {
 pub(super) fn of_agent(sql: &impl Sql, agent_id: AgentId, limit: u32, offset: u32) -> Result<Vec<Mail>, SqlError> {
     let rows: Vec<Row> = sql.rows(SELECT_OF_AGENT, &[text(agent_id), limit.into(), offset.into()])?;
     Ok(rows.into_iter().map(Mail::from).collect())
+}
+
+/// Mail that this assignment has read, oldest first.
+pub(super) fn delivered_to(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Vec<Mail>, SqlError> {
+    Ok(sql.rows::<Row>(SELECT_DELIVERED, &[text(assignment_id)])?.into_iter().map(Mail::from).collect())
 }
 
 pub(super) fn put(sql: &impl Sql, mail: &Mail) -> Result<(), SqlError> {
@@ -67,9 +81,11 @@ pub(super) fn put(sql: &impl Sql, mail: &Mail) -> Result<(), SqlError> {
             (&mail.subject).into(),
             (&mail.body).into(),
             mail.created_at.into(),
+            mail.sent_at.into(),
             mail.delivered_at.into(),
             text_or_null(mail.delivered_to),
             mail.expires_at.into(),
+            mail.expired_at.into(),
         ],
     )
 }
@@ -87,9 +103,11 @@ impl From<Row> for Mail {
             subject: row.subject,
             body: row.body,
             created_at: row.created_at.0,
+            sent_at: row.sent_at.map(|at| at.0),
             delivered_at: row.delivered_at.map(|at| at.0),
             delivered_to: row.delivered_to,
             expires_at: row.expires_at.map(|at| at.0),
+            expired_at: row.expired_at.map(|at| at.0),
         }
     }
 }

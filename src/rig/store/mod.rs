@@ -8,6 +8,7 @@ mod edges;
 pub mod events;
 mod jobs;
 mod mail;
+mod nudges;
 mod protocol;
 mod prune;
 mod remove;
@@ -43,6 +44,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.gate_runs = reviews::live_gate_runs(sql)?.into_iter().map(|run| (run.run_id, run)).collect();
     state.jobs = jobs::live(sql)?.into_iter().map(|job| (job.job_id, job)).collect();
     state.mail = mail::undelivered(sql)?.into_iter().map(|mail| (mail.mail_id, mail)).collect();
+    state.nudges = nudges::live(sql)?.into_iter().map(|nudge| (nudge.nudge_id, nudge)).collect();
     state.spending = usage::live(sql)?;
     state.outbox = protocol::outbox(sql)?;
     state.town_applied = protocol::applied(sql)?;
@@ -65,6 +67,7 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> 
         Write::GateRun(run) => reviews::put_gate_run(sql, run),
         Write::Job(job) => jobs::put(sql, job),
         Write::Mail(mail) => mail::put(sql, mail),
+        Write::Nudge(nudge) => nudges::put(sql, nudge),
         Write::Usage(scope, spent) => usage::put(sql, scope, *spent),
         Write::Outbox(row) => protocol::put_outbox(sql, row),
         Write::Acknowledged(seq) => protocol::acknowledged(sql, *seq),
@@ -174,6 +177,11 @@ pub fn reviews_of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Vec<ReviewHist
 /// Mail to an agent, newest first, delivered or not.
 pub fn mail_of_agent(sql: &impl Sql, agent_id: AgentId, limit: u32, offset: u32) -> Result<Vec<Mail>, SqlError> {
     mail::of_agent(sql, agent_id, limit, offset)
+}
+
+/// Mail that this assignment has read, oldest first.
+pub fn mail_read_by(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Vec<Mail>, SqlError> {
+    mail::delivered_to(sql, assignment_id)
 }
 
 /// Empties every table.

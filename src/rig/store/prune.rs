@@ -14,7 +14,7 @@ const PRUNE_EVENTS: &str = "
 const PRUNE_MAIL: &str = "
     delete from mail
     where mail_id in
-      (select mail_id from mail where created_at < ?1 and delivered_at < ?1 order by created_at limit ?2)";
+      (select mail_id from mail where created_at < ?1 and coalesce(delivered_at, expired_at) < ?1 order by created_at limit ?2)";
 const PRUNE_NUDGES: &str = "
     delete from nudges
     where nudge_id in

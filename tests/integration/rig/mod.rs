@@ -3,3 +3,4 @@
 mod model;
 mod retention;
 mod rows;
+mod wishes;

@@ -9,16 +9,17 @@ use gastown::rig::store;
 use gastown::sql::Sql;
 use gastown::sql::migrate;
 use gastown_core::config::EffectiveRig;
-use gastown_core::id::{AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, RigId, TownId};
+use gastown_core::id::{
+    AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, NudgeId, RigId, TownId,
+};
 use gastown_core::models::{Catalogue, RigModels, RigRoleModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, Outbox, Priority, RigToTown, Spending, TownState, TownToRig};
-use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::assignment::{Assignment, Slot};
-use gastown_core::rig::bead::{Bead, BeadStatus, HELD};
+use gastown_core::rig::bead::{Bead, HELD};
 use gastown_core::rig::breaker::Breaker;
-use gastown_core::rig::command::{BeadPatch, Done, Judge, NewAgent, NewBead, NewMail, Submit};
+use gastown_core::rig::command::{Done, Judge, NewBead, NewMail, Receiver, Submit};
 use gastown_core::rig::event::{JobAnswer, JobFact};
-use gastown_core::rig::mail::MailParty;
+use gastown_core::rig::mail::{MailParty, MailTo};
 use gastown_core::rig::review::{JobPhase, Verdict};
 use gastown_core::rig::state::{Rig, RigStatus};
 use gastown_core::rig::{self, Command, Context, Event, Planned, State, Write};
@@ -29,6 +30,7 @@ use gastown_core::session::{
 use gastown_core::time::Timestamp;
 use serde_json::json;
 
+use super::wishes::{a_nudge, a_patch, by_hand};
 use crate::random::Random;
 use crate::support::TestSql;
 
@@ -36,7 +38,7 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 600;
 
 /// Every kind of row that a rig writes, as `Debug` prints it.
-const WRITES: [&str; 19] = [
+const WRITES: [&str; 20] = [
     "Acknowledged",
     "Agent",
     "Applied",
@@ -47,6 +49,7 @@ const WRITES: [&str; 19] = [
     "GateRun",
     "Job",
     "Mail",
+    "Nudge",
     "Outbox",
     "Prune",
     "RemoveAgent",
@@ -237,7 +240,7 @@ impl World {
         let agents: Vec<AgentId> = self.state.as_ref().unwrap().agents.keys().copied().collect();
         let random = &mut self.random;
         let agent_id = random.pick(agents).unwrap_or(AgentId::from_u128(1));
-        match random.below(24) {
+        match random.below(26) {
             20 if random.one_in(3) => Command::DeleteBead { bead_id, actor },
             21 => Command::Submit(Submit {
                 bead_id,
@@ -294,13 +297,21 @@ impl World {
             18 => Command::SendMail(NewMail {
                 from_kind: random.pick(MailParty::ALL.iter().copied()).unwrap(),
                 from_id: actor,
-                to_agent: random
-                    .pick(self.state.as_ref().unwrap().agents.keys().copied())
-                    .unwrap_or(AgentId::from_u128(1)),
+                to: match random.below(4) {
+                    0 => Receiver::Elsewhere(MailTo::User("ann".to_owned())),
+                    _ => Receiver::Here(agent_id),
+                },
                 reply_to: random.maybe(MailId::from_u128(1)),
                 subject: "A question".to_owned(),
                 body: "Why?".to_owned(),
             }),
+            24 => a_nudge(random, agent_id),
+            25 => Command::NudgeDelivered {
+                session,
+                nudge_id: random
+                    .pick(self.state.as_ref().unwrap().nudges.keys().copied())
+                    .unwrap_or(NudgeId::from_u128(1)),
+            },
             _ => Command::AcknowledgeMail {
                 session,
                 mail_ids: self.state.as_ref().unwrap().mail.keys().copied().collect(),
@@ -448,7 +459,9 @@ impl World {
 
     fn session_fact(&mut self, session: SessionKey, instance_id: InstanceId) -> SessionFact {
         let branch = self.assignments.get(&session.assignment_id).and_then(|a| a.branch.clone()).unwrap_or_default();
-        let mail = self.state.as_ref().unwrap().mail.keys().map(ToString::to_string).collect();
+        let state = self.state.as_ref().unwrap();
+        let mail = state.mail.keys().map(ToString::to_string);
+        let messages = mail.chain(state.nudges.keys().map(ToString::to_string)).collect();
         let retry_after = self.random.maybe(Duration::from_secs(40));
         match self.random.below(16) {
             0..=2 => SessionFact::Step(self.random.pick(Step::ALL.iter().copied()).unwrap()),
@@ -461,7 +474,7 @@ impl World {
             },
             10 => SessionFact::Pushed { branch, commit: "c0ffee".to_owned() },
             11 => SessionFact::Saved { ref_name: "refs/gastown/saved".to_owned(), commit: "5afe".to_owned() },
-            12 => SessionFact::Delivered(mail),
+            12 => SessionFact::Delivered(messages),
             13 | 14 => SessionFact::Beat(Beat {
                 is_running: !self.random.one_in(3),
                 idle_since: self.random.maybe(self.now),
@@ -532,41 +545,6 @@ fn a_rig(random: &mut Random) -> Rig {
         next_epoch: 1,
         drain_epoch: 0,
         pruned_at: None,
-    }
-}
-
-fn a_patch(random: &mut Random, other: BeadId) -> BeadPatch {
-    BeadPatch {
-        title: random.maybe("Fix it well".to_owned()),
-        body: random.maybe(None),
-        priority: None,
-        labels: random.maybe(["docs".to_owned()].into()),
-        metadata: random.maybe(json!({ "n": null, "m": 2 }).as_object().unwrap().clone()),
-        model: random.maybe(None),
-        budget_micros: random.maybe(Some(7)),
-        depends_on: random.maybe(vec![other]).filter(|_| random.one_in(2)),
-        parent_id: random.pick([None, None, None, None, None, Some(None), Some(Some(other))]).flatten(),
-        add_labels: random.maybe("late".to_owned()).into_iter().collect(),
-        remove_labels: random.maybe(HELD.to_owned()).into_iter().collect(),
-        status: random.pick(BeadStatus::ALL.iter().copied()).filter(|_| random.one_in(4)),
-    }
-}
-
-/// What people do with agents by hand.
-fn by_hand(random: &mut Random, agent_id: AgentId, bead_id: BeadId, actor: String) -> Command {
-    match random.below(8) {
-        0 => Command::Register(NewAgent {
-            role: random.pick([AgentRole::Polecat, AgentRole::Refinery]).unwrap(),
-            name: format!("Mango{}", random.below(3)),
-            identity: format!("someone-{}", random.below(9)),
-        }),
-        1 => Command::GetAgent(AgentRole::Polecat),
-        2 => Command::Hook { agent_id, bead_id, actor },
-        3 => Command::Unhook { agent_id, actor },
-        4 => Command::Reassign { bead_id, agent_id: random.maybe(agent_id), actor },
-        5 => Command::StopAgent { agent_id, resets: random.one_in(2), reason: None, actor },
-        6 => Command::RemoveAgent { agent_id, actor },
-        _ => Command::CloseOwn { bead_id, agent_id },
     }
 }
 

@@ -3,19 +3,20 @@
 use gastown::rig::store::{self, Filter, beads, events};
 use gastown::sql::migrate;
 use gastown_core::id::{
-    AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, RigId, RunId, TownId,
+    AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, NudgeId, RigId, RunId, TownId,
 };
 use gastown_core::limits::EVENTS_KEEP;
 use gastown_core::models::Catalogue;
 use gastown_core::protocol::{Priority, TownState};
 use gastown_core::rig::agent::{Agent, AgentRole};
-use gastown_core::rig::assignment::{Assignment, AssignmentOutcome, Pending, Phase, Slot};
+use gastown_core::rig::assignment::{Assignment, AssignmentOutcome, GuppTier, Pending, Phase, Slot};
 use gastown_core::rig::bead::{
     Bead, BeadOutcome, BeadStatus, BeadType, Edge, EdgeState, Failure, FailureCode, FailureSource, Parked,
 };
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::NewBead;
 use gastown_core::rig::mail::{Mail, MailParty};
+use gastown_core::rig::nudge::{Nudge, NudgeMode, NudgePriority, NudgeSource, NudgeState};
 use gastown_core::rig::plan::EventRow;
 use gastown_core::rig::review::{
     Finding, GateRun, GateRunResult, Job, JobPhase, JobSpec, MergeStrategy, Review, ReviewKind, ReviewState, Round,
@@ -44,6 +45,7 @@ fn every_field_comes_back() {
         Write::GateRun(full_gate_run()),
         Write::Job(Box::new(full_job())),
         Write::Mail(full_mail()),
+        Write::Nudge(full_nudge()),
     ];
     for row in &rows {
         store::write(&sql, "test", row).unwrap();
@@ -440,6 +442,7 @@ fn full_assignment(n: u32) -> Assignment {
         last_heartbeat_at: Some(at(5)),
         last_progress_at: Some(at(6)),
         active_tools: vec!["bash".to_owned()],
+        gupp_tier: GuppTier::Escalated,
         idle_since: Some(at(7)),
         idle_nudges: 1,
         idle_nudged_at: Some(at(8)),
@@ -553,6 +556,22 @@ fn full_job() -> Job {
     }
 }
 
+fn full_nudge() -> Nudge {
+    Nudge {
+        nudge_id: NudgeId::from_u128(1),
+        agent_id: AgentId::from_u128(1),
+        assignment_id: Some(AssignmentId::from_u128(1)),
+        message: "Say \"hello\".".to_owned(),
+        mode: NudgeMode::WaitIdle,
+        priority: NudgePriority::Urgent,
+        source: NudgeSource::User("ann: the first".to_owned()),
+        state: NudgeState::Sent,
+        created_at: at(1),
+        sent_at: Some(at(2)),
+        expires_at: Some(at(3)),
+    }
+}
+
 fn full_mail() -> Mail {
     Mail {
         mail_id: MailId::from_u128(1),
@@ -565,8 +584,10 @@ fn full_mail() -> Mail {
         subject: "A question".to_owned(),
         body: "Why?".to_owned(),
         created_at: at(1),
+        sent_at: Some(at(3)),
         delivered_at: None,
         delivered_to: None,
+        expired_at: None,
         expires_at: Some(at(2)),
     }
 }

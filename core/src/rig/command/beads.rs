@@ -141,6 +141,9 @@ pub(super) fn update_bead(plan: &mut Plan, bead_id: BeadId, patch: BeadPatch, ac
         check_known(plan, bead.convoy_id, depends_on)?;
         check_cycle(plan, bead_id, depends_on)?;
     }
+    if patch.parent_id.is_some() && of_review(plan, &bead, patch.parent_id.flatten()) {
+        return Err(Refusal::IllegalTransition("what belongs to a review stays with it".to_owned()));
+    }
     if let Some(Some(parent_id)) = patch.parent_id {
         check_parent(plan, bead_id, parent_id)?;
     }
@@ -210,6 +213,12 @@ fn carry_priority(plan: &mut Plan, bead_id: BeadId, priority: Priority) {
     if let Some(live) = queued.filter(|live| live.slot == Slot::Asked).map(|live| live.assignment_id) {
         plan.update_assignment(live, |live| live.slot = Slot::None);
     }
+}
+
+/// Whether the bead is a review or its child, or would become one.
+fn of_review(plan: &Plan, bead: &Bead, parent_id: Option<BeadId>) -> bool {
+    let is_review = |id: BeadId| plan.state().reviews.contains_key(&id);
+    bead.kind != BeadType::Issue || bead.parent_id.is_some_and(is_review) || parent_id.is_some_and(is_review)
 }
 
 /// A parent is a bead of this rig, and no descendant of its child.

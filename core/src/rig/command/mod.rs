@@ -17,14 +17,14 @@ use super::event::SessionKey;
 use super::plan::Plan;
 use super::review::Verdict;
 use super::triage::{self, Decide};
-use crate::id::{AgentId, AssignmentId, BeadId, MailId};
+use crate::id::{AgentId, AssignmentId, BeadId, MailId, NudgeId};
 use crate::models::ModelId;
 use crate::session::Role;
 
 pub use agents::NewAgent;
 pub use beads::{BeadPatch, NewBead};
 pub use claims::Submit;
-pub use messages::NewMail;
+pub use messages::{NewMail, NewNudge, Receiver};
 pub use reviews::{Done, Judge};
 
 /// A command.
@@ -160,7 +160,7 @@ pub enum Command {
         /// Any JSON.
         data: Value,
     },
-    /// Mail to an agent of this rig.
+    /// Mail to an agent of this rig, or of an agent of this rig to somebody else.
     SendMail(NewMail),
     /// The agent has read these mails.
     AcknowledgeMail {
@@ -168,6 +168,15 @@ pub enum Command {
         session: SessionKey,
         /// Which.
         mail_ids: Vec<MailId>,
+    },
+    /// A short text for an agent of this rig.
+    SendNudge(NewNudge),
+    /// The agent has read this nudge.
+    NudgeDelivered {
+        /// Its session.
+        session: SessionKey,
+        /// Which.
+        nudge_id: NudgeId,
     },
     /// The agent of a triage batch decides one of its requests.
     ResolveTriage(Decide),
@@ -192,6 +201,8 @@ pub enum Applied {
     Written,
     /// This mail was written.
     Mail(MailId),
+    /// This nudge was made.
+    Nudge(NudgeId),
     /// So many mails are delivered.
     Delivered(usize),
 }
@@ -224,6 +235,8 @@ pub enum Refusal {
     RoleNotAllowed(Role),
     /// The same was slung a moment ago, as this bead.
     ProbableDuplicate(BeadId),
+    /// The agent has no assignment.
+    NotHooked(AgentId),
     /// The rig is full.
     LimitReached(String),
     /// There is no such agent in this rig.
@@ -299,8 +312,10 @@ impl Command {
             | Self::SetStatus { session, .. }
             | Self::SetCheckpoint { session, .. }
             | Self::AcknowledgeMail { session, .. }
+            | Self::NudgeDelivered { session, .. }
             | Self::ResolveTriage(Decide { session, .. }) => vec![Reference::Assignment(session.assignment_id)],
             Self::SendMail(_)
+            | Self::SendNudge(_)
             | Self::Register(_)
             | Self::GetAgent(_)
             | Self::Unhook { .. }
@@ -348,6 +363,8 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         Command::SetCheckpoint { session, data } => agents::set_checkpoint(plan, session, data),
         Command::SendMail(new) => messages::send_mail(plan, new),
         Command::AcknowledgeMail { session, mail_ids } => messages::acknowledge_mail(plan, session, &mail_ids),
+        Command::SendNudge(new) => messages::send_nudge(plan, new),
+        Command::NudgeDelivered { session, nudge_id } => messages::nudge_delivered(plan, session, nudge_id),
         Command::ResolveTriage(decide) => triage::decide(plan, decide),
     }
 }

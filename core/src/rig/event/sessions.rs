@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Receipt;
-use crate::id::{AssignmentId, MailId};
+use crate::id::AssignmentId;
 use crate::limits::{LEASE, ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY};
-use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, Pending, Phase};
+use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, GuppTier, Pending, Phase};
 use crate::rig::bead::Charge;
-use crate::rig::plan::{EventRow, Plan, Write};
-use crate::rig::{rules, usage};
+use crate::rig::nudge::{self, NudgeState};
+use crate::rig::plan::{EventRow, Plan};
+use crate::rig::{mail, rules, usage};
 pub(super) use crate::session::{Beat, Over, SessionAnswer, SessionFact, StartAnswer};
 use crate::session::{ErrorKind, Step};
 
@@ -64,6 +65,7 @@ fn became_running(plan: &mut Plan, assignment: &Assignment) {
             assignment.step = None;
             assignment.running_at = Some(now);
             assignment.last_progress_at = Some(now);
+            assignment.gupp_tier = GuppTier::Heard;
         });
         plan.update_bead(assignment.bead_id, |bead| bead.start_failures = 0);
         plan.update_agent(assignment.agent_id, |agent| agent.last_activity_at = Some(now));
@@ -103,14 +105,16 @@ fn pushed(plan: &mut Plan, assignment: &Assignment, branch: &str, commit: String
     renew_lease(plan, assignment.assignment_id);
 }
 
-fn delivered(plan: &mut Plan, assignment: &Assignment, mail_ids: &[String]) {
-    let now = plan.now();
-    for mail_id in mail_ids.iter().filter_map(|id| id.parse::<MailId>().ok()) {
-        if let Some(mut mail) = plan.state().mail.get(&mail_id).filter(|mail| mail.delivered_at.is_none()).cloned() {
-            mail.delivered_at = Some(now);
-            mail.delivered_to = Some(assignment.assignment_id);
-            plan.write(Write::Mail(mail));
-        }
+/// The session took these messages, so the agent is not idle any more.
+fn delivered(plan: &mut Plan, assignment: &Assignment, message_ids: &[String]) {
+    let mut is_news = false;
+    for message_id in message_ids {
+        let is_mail = message_id.parse().is_ok_and(|id| mail::deliver(plan, id, assignment.assignment_id));
+        let is_nudge = message_id.parse().is_ok_and(|id| nudge::move_to(plan, id, NudgeState::Delivered));
+        is_news |= is_mail || is_nudge;
+    }
+    if is_news {
+        plan.update_assignment(assignment.assignment_id, |assignment| assignment.idle_since = None);
     }
     renew_lease(plan, assignment.assignment_id);
 }
@@ -122,9 +126,16 @@ fn heartbeat(plan: &mut Plan, assignment: &Assignment, beat: Beat) {
         renew_lease(plan, assignment.assignment_id);
     }
     usage::add(plan, assignment, beat.usage);
+    let is_progress = beat.progress_at > assignment.last_progress_at;
+    if is_progress {
+        rules::gupp::forget_reminders(plan, assignment.assignment_id);
+    }
     plan.update_assignment(assignment.assignment_id, |assignment| {
         assignment.instance_id = Some(beat.instance_id);
-        assignment.last_progress_at = assignment.last_progress_at.max(beat.progress_at);
+        if is_progress && beat.progress_at > assignment.last_progress_at {
+            assignment.last_progress_at = beat.progress_at;
+            assignment.gupp_tier = GuppTier::Heard;
+        }
         assignment.idle_since = beat.idle_since;
         assignment.active_tools = beat.tool.into_iter().collect();
     });

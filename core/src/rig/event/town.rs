@@ -3,10 +3,10 @@
 use super::Receipt;
 use crate::id::{AssignmentId, ConvoyId};
 use crate::limits::FINISH_LIMIT;
-use crate::protocol::{self, Numbered, TownToRig};
-use crate::rig::assignment::{self, Assignment, Pending, Phase};
+use crate::protocol::{self, DeliverMail, Numbered, TownToRig};
+use crate::rig::assignment::{self, Assignment, GuppTier, Pending, Phase};
 use crate::rig::command::Reference;
-use crate::rig::mail::Mail;
+use crate::rig::mail::{self, Mail};
 use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::rules;
 use crate::rig::state::Settings;
@@ -97,6 +97,7 @@ fn begin_anew(plan: &mut Plan) {
                 }
                 Phase::Running => {
                     assignment.last_progress_at = Some(now);
+                    assignment.gupp_tier = GuppTier::Heard;
                     assignment.lease_until = Some(now + assignment.lease());
                 }
                 Phase::Finishing => assignment.lease_until = Some(now + FINISH_LIMIT),
@@ -158,11 +159,11 @@ fn slot_granted(plan: &mut Plan, assignment_id: AssignmentId, is_probe: bool) {
 }
 
 /// Mail from outside. One that is known already is not written again; one to an agent that left is told to nobody.
-fn mail_arrived(plan: &mut Plan, mail: protocol::DeliverMail) {
+fn mail_arrived(plan: &mut Plan, mail: DeliverMail) {
     if plan.state().mail.contains_key(&mail.mail_id) || !plan.state().agents.contains_key(&mail.to_agent) {
         return;
     }
-    let bead_id = plan.state().assignment_of_agent(mail.to_agent).map(|live| live.bead_id);
+    let bead_id = mail::about(plan.state(), mail.to_agent);
     let event = plan.event("mail_sent");
     plan.record(EventRow {
         bead_id,
@@ -171,21 +172,9 @@ fn mail_arrived(plan: &mut Plan, mail: protocol::DeliverMail) {
         new: Some(mail.subject.clone()),
         ..event
     });
-    plan.write(Write::Mail(Mail {
-        mail_id: mail.mail_id,
-        from_kind: mail.from_kind,
-        from_id: mail.from_id,
-        to_agent: Some(mail.to_agent),
-        bead_id,
-        thread_id: mail.thread_id,
-        reply_to: mail.reply_to,
-        subject: mail.subject,
-        body: mail.body,
-        created_at: mail.created_at,
-        delivered_at: None,
-        delivered_to: None,
-        expires_at: None,
-    }));
+    let DeliverMail { mail_id, from_kind, from_id, to_agent, thread_id, reply_to, subject, body, created_at } = mail;
+    let mail = Mail::new(mail_id, (from_kind, from_id), subject, body, created_at);
+    plan.write(Write::Mail(Mail { to_agent: Some(to_agent), bead_id, thread_id, reply_to, ..mail }));
 }
 
 /// Ended beads that a message speaks of.

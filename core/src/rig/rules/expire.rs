@@ -1,10 +1,13 @@
-//! R8: claims of people and clients lapse; the bead is open again.
+//! R8: claims of people and clients lapse, and the bead is open again; mail and nudges past their end are forgotten.
 
 use crate::rig::bead::BeadStatus;
 use crate::rig::plan::Plan;
+use crate::rig::{mail, nudge};
 
 pub(crate) fn run(plan: &mut Plan) {
     let now = plan.now();
+    mail::expire(plan, |mail| mail.expires_at.is_some_and(|at| at <= now));
+    nudge::expire(plan, |nudge| nudge.expires_at.is_some_and(|at| at <= now));
     let lapsed: Vec<_> = plan
         .state()
         .beads

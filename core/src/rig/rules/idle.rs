@@ -4,7 +4,9 @@
 
 use crate::limits::{IDLE_EXIT, IDLE_NUDGES};
 use crate::rig::assignment::{self, Assignment, Pending, Phase};
-use crate::rig::plan::{Effect, Plan};
+use crate::rig::nudge::{self, NewNudge, NudgeMode, NudgePriority, NudgeSource, NudgeState};
+use crate::rig::plan::Plan;
+use crate::time::Timestamp;
 
 pub(crate) fn run(plan: &mut Plan) {
     if plan.state().rig.town.draining {
@@ -26,10 +28,23 @@ pub(crate) fn run(plan: &mut Plan) {
     }
 }
 
-/// Idle, and not asked yet, or asked long enough ago to have answered.
+/// Idle, with nothing else to read, and not asked yet, or asked long enough ago to have answered.
 fn is_overdue(plan: &Plan, assignment: &Assignment) -> bool {
     let asked_at = assignment.idle_nudged_at;
-    assignment.idle_since.is_some() && asked_at.is_none_or(|at| plan.now().since(at) >= IDLE_EXIT)
+    let is_unanswered = asked_at.is_none_or(|at| plan.now().since(at) >= IDLE_EXIT);
+    assignment.idle_since.is_some() && is_unanswered && !has_something_to_read(plan, assignment)
+}
+
+/// Another nudge comes first, unless it was handed over so long ago that it is not what keeps the agent.
+fn has_something_to_read(plan: &Plan, assignment: &Assignment) -> bool {
+    let is_young = |sent_at: Option<Timestamp>| sent_at.is_none_or(|at| plan.now().since(at) < IDLE_EXIT);
+    plan.state().nudges.values().filter(|nudge| nudge.source != NudgeSource::Idle && nudge.is_for(assignment)).any(
+        |nudge| match nudge.state {
+            NudgeState::Pending => true,
+            NudgeState::Sent => is_young(nudge.sent_at),
+            NudgeState::Delivered | NudgeState::Expired => false,
+        },
+    )
 }
 
 fn ask(plan: &mut Plan, assignment: &Assignment) {
@@ -38,5 +53,16 @@ fn ask(plan: &mut Plan, assignment: &Assignment) {
         assignment.idle_nudges = nudge;
         assignment.idle_nudged_at = Some(now);
     });
-    plan.effect(Effect::AskIdle { assignment_id, nudge });
+    nudge::expire(plan, |known| known.source == NudgeSource::Idle && known.assignment_id == Some(assignment_id));
+    nudge::make(
+        plan,
+        NewNudge {
+            agent_id: assignment.agent_id,
+            message: "You are idle without a result: finish, or say what keeps you.".to_owned(),
+            mode: NudgeMode::WaitIdle,
+            priority: NudgePriority::Normal,
+            source: NudgeSource::Idle,
+            keep: None,
+        },
+    );
 }

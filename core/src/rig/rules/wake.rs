@@ -25,6 +25,8 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
     let assignments = state.live_assignments().flat_map(|a| [a.lease_until, a.probe_until, a.order_due]).flatten();
     let idle = state.live_assignments().filter(|a| a.idle_since.is_some()).filter_map(|a| a.idle_nudged_at);
     let idle = idle.map(|asked_at| asked_at + IDLE_EXIT);
+    let silence = state.live_assignments().filter(|_| !state.rig.town.draining).filter_map(super::gupp::deadline);
+    let messages = state.mail.values().map(|mail| mail.expires_at).chain(state.nudges.values().map(|n| n.expires_at));
     let jobs = state.jobs.values().filter_map(|job| job.lease_until);
     let beads =
         state.beads.values().filter(|bead| bead.is_live()).flat_map(|b| [b.not_before, b.claimed_until]).flatten();
@@ -37,6 +39,8 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
     let town = state.rig.breaker.until;
     assignments
         .chain(idle)
+        .chain(silence)
+        .chain(messages.flatten())
         .chain(jobs)
         .chain(beads)
         .chain(reviews)

@@ -9,6 +9,7 @@ use crate::id::{AgentId, AssignmentId, BeadId, InstanceId, MailId, RigId};
 use crate::limits::{BODY_MAX, BULK_IDS_MAX, GIT_URL_MAX, NOTE_MAX, STATUS_MESSAGE_MAX};
 use crate::rig::agent::{self, AgentRole};
 use crate::rig::assignment::{self, AssignmentOutcome, Phase};
+use crate::rig::mail;
 use crate::rig::review::Verdict;
 use crate::rig::state::State;
 use crate::session::{Kind, Step, Tokens};
@@ -67,14 +68,15 @@ impl Agent {
     /// An agent of a rig.
     pub fn of(state: &State, agent: &agent::Agent) -> Self {
         let live = state.assignment_of_agent(agent.agent_id);
-        let undelivered = state.mail.values().filter(|mail| mail.to_agent == Some(agent.agent_id)).count();
+        let nudges = state.nudges.values().filter(|nudge| nudge.is_live() && nudge.agent_id == agent.agent_id).count();
+        let undelivered = mail::waiting_for_agent(state, agent.agent_id);
         Self {
             id: agent.agent_id,
             rig_id: Some(state.rig.rig_id),
             role: agent.role,
             name: agent.name.clone(),
             identity: agent.identity.clone(),
-            status: live.map_or(AgentStatus::Idle, |assignment| status_of(assignment.phase)),
+            status: live.map_or(AgentStatus::Idle, status_of),
             current_hook_bead_id: live.map(|assignment| assignment.bead_id),
             dispatch_attempts: live
                 .and_then(|assignment| state.beads.get(&assignment.bead_id))
@@ -90,7 +92,7 @@ impl Agent {
             current_tool: live.and_then(|assignment| assignment.active_tools.first().cloned()),
             context_used_percent: None,
             rss_bytes: None,
-            pending_nudges: 0,
+            pending_nudges: u32::try_from(nudges).unwrap_or(u32::MAX),
             undelivered_mail: u32::try_from(undelivered).unwrap_or(u32::MAX),
             tokens: live.map(|a| tokens(a.tokens_in, a.tokens_out)).unwrap_or_default(),
             cost_usd: live.and_then(|assignment| cost_usd(assignment.cost_micros)),
@@ -98,8 +100,9 @@ impl Agent {
     }
 }
 
-const fn status_of(phase: Phase) -> AgentStatus {
-    match phase {
+fn status_of(assignment: &assignment::Assignment) -> AgentStatus {
+    match assignment.phase {
+        Phase::Running if assignment.is_stalled() => AgentStatus::Stalled,
         Phase::Queued | Phase::Ended => AgentStatus::Idle,
         Phase::Starting | Phase::Running | Phase::Finishing => AgentStatus::Working,
     }

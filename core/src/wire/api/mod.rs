@@ -8,6 +8,7 @@ pub mod bead;
 pub mod event;
 pub mod mail;
 pub mod mayor;
+pub mod nudge;
 pub mod prime;
 pub mod read;
 pub mod service;

@@ -11,20 +11,21 @@ use gastown_core::rig::assignment::Phase;
 use gastown_core::rig::bead::BeadStatus;
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::{BeadPatch, Done, Judge, NewAgent, NewBead, Submit};
-use gastown_core::rig::event::{
-    Beat, JobAnswer, JobFact, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage,
-};
+use gastown_core::rig::event::{Beat, JobAnswer, JobFact, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use gastown_core::rig::review::Verdict;
 use gastown_core::rig::state::{Rig, RigStatus};
 use gastown_core::rig::{self, Command, Context, Effect, Event, Planned, Receipt, State, Write, invariant};
-use gastown_core::session::{GateResult, GateStatus, GatesStatus, MergeStatus, Step};
+use gastown_core::session::{GatesStatus, MergeStatus, Step};
 use gastown_core::time::Timestamp;
 
 use super::{START, duration, split};
 
+mod messages;
+mod reports;
 mod triage;
 mod walk;
 
+use reports::{gate_results, over};
 pub(crate) use walk::walk;
 
 /// Plays a scenario of the rig.
@@ -204,6 +205,13 @@ impl Player {
             }),
             ["gates", status, rest @ ..] => self.gates(status, rest),
             ["merge", status, rest @ ..] => self.merge(status, rest),
+            ["silence", agent, span, rest @ ..] => self.silence(agent, duration(span), rest.first().copied()),
+            ["mail", to, subject, rest @ ..] => self.mail(to, subject, rest),
+            ["check", agent, rest @ ..] => self.check_mail(agent, *rest == ["peek"]),
+            ["nudge", agent, message, rest @ ..] => self.nudge(agent, message, rest),
+            ["nudges", agent] => self.tell_nudges(agent),
+            ["took", agent, text] => self.took(agent, text),
+            ["read", agent, text] => self.has_read(agent, text),
             ["job-accepted"] => {
                 let job = self.job();
                 self.observe(vec![Event::JobAnswered(job, JobAnswer::Accepted)]);
@@ -366,6 +374,7 @@ impl Player {
             ["starting"] => beat.is_running = false,
             ["idle"] => beat.idle_since = Some(self.now),
             ["usd", usd] => beat.usage.cost_micros = usd.parse::<u64>().unwrap() * 1_000_000,
+            ["silent"] => beat.progress_at = None,
             ["tokens", tokens] => beat.usage.tokens_in = tokens.parse().unwrap(),
             _ => panic!("beat: {rest:?}"),
         }
@@ -737,7 +746,8 @@ impl Player {
             Effect::StopSession { assignment_id, code, .. } => format!("-> stop {} ({code})", of(assignment_id)),
             Effect::WrapUp { assignment_id, message, .. } => format!("-> wrap up {}: {message}", of(assignment_id)),
             Effect::QuerySession(id) => format!("-> ask for {}", of(id)),
-            Effect::AskIdle { assignment_id, nudge } => format!("-> ask idle {} ({nudge})", of(assignment_id)),
+            Effect::PushMail { assignment_id, mail_ids } => messages::mails(state, &of(assignment_id), mail_ids),
+            Effect::PushNudge { assignment_id, nudge_ids } => messages::nudges(state, &of(assignment_id), nudge_ids),
             Effect::RunJob(id) => {
                 let job = &state.jobs[id];
                 let commit = job.spec.commit.clone().unwrap_or_else(|| "unknown commit".into());
@@ -878,21 +888,4 @@ fn agent_name(state: &State, other: &State, assignment: &gastown_core::rig::assi
 
 fn dollars(micros: u64) -> u64 {
     micros / 1_000_000
-}
-
-fn over(how: &str) -> Over {
-    let words = format!("it was {how}");
-    match how {
-        "completed" => Over::Completed(words),
-        "crashed" => Over::Crashed(words),
-        "stopped" => Over::Stopped(words),
-        "evicted" => Over::Evicted(words),
-        kind => Over::Error { kind: kind.parse().unwrap(), message: words, retry_after: None },
-    }
-}
-
-fn gate_results(is_green: bool) -> Vec<GateResult> {
-    let status = if is_green { GateStatus::Passed } else { GateStatus::Failed };
-    let exit_code = Some(i32::from(!is_green));
-    vec![GateResult { command: "make test".into(), status, exit_code, duration_ms: 5, output_tail: "1 failed".into() }]
 }

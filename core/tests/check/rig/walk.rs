@@ -39,7 +39,7 @@ impl Dice {
 }
 
 /// Steps about a session; the word after it is an agent's name.
-const SESSION_STEPS: [&str; 16] = [
+const SESSION_STEPS: [&str; 24] = [
     "accept A",
     "accept A",
     "ready A",
@@ -56,6 +56,14 @@ const SESSION_STEPS: [&str; 16] = [
     "refuse A capacity",
     "gone A",
     "alive A",
+    "mail A hint",
+    "nudge A hurry",
+    "nudge A hurry mode immediate urgent",
+    "nudge A later mode queue",
+    "check A",
+    "beat A idle",
+    "beat A silent",
+    "took A any",
 ];
 const RARE_STEPS: [&str; 12] = [
     "town paused",
