@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use gastown_core::json;
+use gastown_core::json::{self, NoJson};
 use gastown_core::wire::code::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,7 +37,7 @@ pub trait Call: Serialize + DeserializeOwned {
 
 /// Asks an object, once the answer is awaited.
 pub fn ask<C: Call>(stub: Result<Stub>, call: &C, request_id: &str) -> Asked<C::Reply> {
-    let body = serde_json::to_string(call);
+    let body = json::to_string(call);
     Asked { path: C::PATH, text: exchange(stub, C::PATH, body, request_id.to_owned()), reply: PhantomData }
 }
 
@@ -75,7 +75,7 @@ fn answer_of<T: DeserializeOwned>(path: &str, text: Result<String>) -> Result<T>
 
 /// Asks an object for something that is no JSON: a stream. A refusal comes back as an error all the same.
 pub async fn open<C: Serialize>(stub: &Stub, path: &str, call: &C, request_id: &str) -> Result<Response> {
-    let body = written(path, serde_json::to_string(call))?;
+    let body = written(path, json::to_string(call))?;
     let mut response = send(stub, path, &body, request_id).await?;
     if response.status_code() < 300 {
         return Ok(response);
@@ -90,7 +90,7 @@ pub async fn open<C: Serialize>(stub: &Stub, path: &str, call: &C, request_id: &
 fn exchange(
     stub: Result<Stub>,
     path: &'static str,
-    body: serde_json::Result<String>,
+    body: std::result::Result<String, NoJson>,
     request_id: String,
 ) -> Text<'static> {
     Box::pin(async move {
@@ -151,7 +151,7 @@ impl Incoming {
         Box::pin(async move {
             let call: C = json::from_str(&self.body).map_err(|e| Fault::new(format!("decode {}", C::PATH), e))?;
             let reply = handler(call).await?;
-            written(C::PATH, serde_json::to_string(&reply))
+            written(C::PATH, json::to_string(&reply))
         })
     }
 
@@ -167,7 +167,7 @@ impl Incoming {
     }
 }
 
-fn written(path: &str, text: serde_json::Result<String>) -> Result<String> {
+fn written(path: &str, text: std::result::Result<String, NoJson>) -> Result<String> {
     text.map_err(|e| Fault::new(format!("encode {path}"), e).into())
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use gastown_core::id::TownId;
+use gastown_core::json::{self, NoJson};
 use gastown_core::wire::envelope::{ErrorBody, Success};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -138,11 +139,11 @@ impl Control {
 }
 
 /// The body of an order, if it has one.
-pub type Order = serde_json::Result<Option<String>>;
+pub type Order = Result<Option<String>, NoJson>;
 
 /// Writes the body of an order.
 pub fn order(body: Option<&impl Serialize>) -> Order {
-    body.map(serde_json::to_string).transpose()
+    body.map(json::to_string).transpose()
 }
 
 impl Answer<String> {
@@ -161,14 +162,14 @@ impl Answer<String> {
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> Answer<T> {
-    match gastown_core::json::from_str(body) {
+    match json::from_str(body) {
         Ok(value) => Answer::Done(value),
         Err(error) => Answer::Silent(format!("the answer could not be read: {error}")),
     }
 }
 
 fn refusal(status: u16, body: &str) -> Refused {
-    match gastown_core::json::from_str::<ErrorBody>(body) {
+    match json::from_str::<ErrorBody>(body) {
         Ok(error) => Refused { status, code: error.code, message: error.error },
         Err(_) => Refused { status, code: format!("status_{status}"), message: format!("status {status}") },
     }

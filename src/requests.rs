@@ -86,7 +86,7 @@ impl Running {
         let result = work().await;
         self.0.borrow_mut().remove(&asked.key);
         let reply = result?;
-        let text = serde_json::to_string(&reply).map_err(|e| Fault::new("keep a reply", e))?;
+        let text = gastown_core::json::to_string(&reply).map_err(|e| Fault::new("keep a reply", e))?;
         sql.run(PRUNE, &[(now() - IDEMPOTENCY_KEEP).into()])?;
         sql.run(PUT, &[(&asked.key).into(), (&asked.body_digest).into(), text.into(), now().into()])?;
         Ok(Kept { reply, is_replay: false })

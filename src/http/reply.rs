@@ -1,5 +1,6 @@
 //! Replies: JSON in its envelope, streams, and the headers that every answer carries.
 
+use gastown_core::json;
 use gastown_core::wire::envelope::{Success, Warning};
 use serde::Serialize;
 use worker::{Headers, Response, ResponseBody};
@@ -62,7 +63,7 @@ impl Reply {
 
     /// JSON without an envelope: the few answers of api.md 1.1 that have none.
     pub fn bare<T: Serialize>(status: u16, body: &T) -> Result<Self> {
-        let body = serde_json::to_string(body).map_err(|e| Fault::new("encode a reply", e))?;
+        let body = json::to_string(body).map_err(|e| Fault::new("encode a reply", e))?;
         Ok(Self { status, body: Body::Json(body), headers: Vec::new() })
     }
 
@@ -78,7 +79,7 @@ impl Reply {
 
     /// An error in its envelope.
     pub fn error(error: &ErrorReply) -> Self {
-        let body = serde_json::to_string(&error.body).unwrap_or_default();
+        let body = json::to_string(&error.body).unwrap_or_default();
         Self { status: error.status, body: Body::Json(body), headers: error.headers.clone() }
     }
 

@@ -183,7 +183,7 @@ pub fn text_or_null(value: Option<impl std::fmt::Display>) -> Value {
 /// A value kept as JSON text.
 pub fn json(value: &impl serde::Serialize) -> Value {
     // A value that cannot be JSON (a map with non-text keys) does not exist among our types; `null` shows at once.
-    Value::Text(serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
+    Value::Text(json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
 }
 
 /// The parameters of a statement, each converted by `Into<Value>`.

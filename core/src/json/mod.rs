@@ -1,4 +1,4 @@
-//! The one way from JSON to our types in the Worker: text becomes a [`Value`] by one function, and a `Value` becomes a
+//! The one way between JSON and our types in the Worker. Writing is in `encode`. Reading: text becomes a [`Value`] by one function, and a `Value` becomes a
 //! type through one small decoder.
 //!
 //! serde compiles the reader of every type anew for every decoder that it is read with, and only the parts that the
@@ -6,8 +6,11 @@
 //! limit. Native programs may read the same types with `serde_json`; what is said there about a struct holds here,
 //! but that `alias` does not work, and that [`from_str_exactly`] takes the place of `deny_unknown_fields`. Absent: streams, 128-bit numbers.
 
+mod encode;
+
 use std::fmt;
 
+pub use encode::{NoJson, to_string};
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected,
     VariantAccess, Visitor,
