@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use gastown_core::json::{self, NoJson};
+use gastown_core::json::{self, JsonError, NoJson};
 use gastown_core::wire::code::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,7 +70,7 @@ impl<T: DeserializeOwned> Future for Asked<T> {
 
 #[inline(never)]
 fn answer_of<T: DeserializeOwned>(path: &str, text: Result<String>) -> Result<T> {
-    Ok(json::from_str(&text?).map_err(|e| Fault::new(format!("call {path}"), e))?)
+    json::from_str(&text?).map_err(|error| unreadable("call", path, error))
 }
 
 /// Asks an object for something that is no JSON: a stream. A refusal comes back as an error all the same.
@@ -149,7 +149,7 @@ impl Incoming {
         F: Future<Output = Result<C::Reply>>,
     {
         Box::pin(async move {
-            let call: C = json::from_str(&self.body).map_err(|e| Fault::new(format!("decode {}", C::PATH), e))?;
+            let call: C = json::from_str(&self.body).map_err(|error| unreadable("decode", C::PATH, error))?;
             let reply = handler(call).await?;
             written(C::PATH, json::to_string(&reply))
         })
@@ -167,6 +167,13 @@ impl Incoming {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn unreadable(what: &str, path: &str, error: JsonError) -> Error {
+    Fault::new(format!("{what} {path}"), error).into()
+}
+
+#[inline(never)]
 fn written(path: &str, text: std::result::Result<String, NoJson>) -> Result<String> {
     text.map_err(|e| Fault::new(format!("encode {path}"), e).into())
 }

@@ -1,6 +1,6 @@
 //! Replies: JSON in its envelope, streams, and the headers that every answer carries.
 
-use gastown_core::json;
+use gastown_core::json::{self, NoJson};
 use gastown_core::wire::envelope::{Success, Warning};
 use serde::Serialize;
 use worker::{Headers, Response, ResponseBody};
@@ -63,7 +63,12 @@ impl Reply {
 
     /// JSON without an envelope: the few answers of api.md 1.1 that have none.
     pub fn bare<T: Serialize>(status: u16, body: &T) -> Result<Self> {
-        let body = json::to_string(body).map_err(|e| Fault::new("encode a reply", e))?;
+        Self::written(status, json::to_string(body))
+    }
+
+    #[inline(never)]
+    fn written(status: u16, body: std::result::Result<String, NoJson>) -> Result<Self> {
+        let body = body.map_err(|e| Fault::new("encode a reply", e))?;
         Ok(Self { status, body: Body::Json(body), headers: Vec::new() })
     }
 

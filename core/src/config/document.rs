@@ -2,10 +2,13 @@
 
 use crate::sorted::SortedMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::secret::SecretMark;
 use crate::id::RigId;
+use crate::json;
 use crate::models::{RigModels, RigRoleModels, TownModels};
 use crate::text_enum;
 
@@ -41,10 +44,11 @@ text_enum! {
 
 /// The settings of a town. An absent value means the default of [`super::TOWN_KEYS`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct TownConfig {
-    /// Which model does which work.
-    #[serde(flatten)]
+    /// Which model does which work. Read on its own below: a reader that serde derives for fields among other fields is
+    /// several times as large.
+    #[serde(flatten, skip_deserializing)]
     pub models: TownModels,
     /// Live polecat assignments per rig.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +116,21 @@ pub struct TownConfig {
     /// Whether lessons of earlier work are cited to agents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub town_memory: Option<bool>,
+}
+
+impl Serialize for TownConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TownConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Value::deserialize(deserializer)?;
+        let mut config = Self::deserialize(json::decoder(&document)).map_err(D::Error::custom)?;
+        config.models = json::from_value(&document).map_err(D::Error::custom)?;
+        Ok(config)
+    }
 }
 
 impl TownConfig {

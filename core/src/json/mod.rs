@@ -43,6 +43,11 @@ pub fn from_row<T: DeserializeOwned>(row: &Value) -> Result<T, JsonError> {
     T::deserialize(Decoder { value: Input::Value(row), reading: Reading::Row })
 }
 
+/// What reads this value, for types that are read in two steps.
+pub fn decoder(value: &Value) -> impl Deserializer<'_, Error = JsonError> {
+    Decoder { value: Input::Value(value), reading: Reading::Plain }
+}
+
 /// Parses a text.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     serde_json::from_slice(text).map_err(|error| JsonError::from_text(&error.to_string()))

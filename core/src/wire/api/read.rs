@@ -37,16 +37,15 @@ pub fn read<T: Request>(body: &[u8]) -> Result<T, BadBody> {
 /// Reads a body that has been parsed.
 pub fn read_value<T: Request>(value: &Value) -> Result<T, BadBody> {
     let mut issues = Vec::new();
-    let Some(map) = value.as_object() else {
-        issues.push(Issue {
-            code: IssueCode::InvalidType,
-            path: Vec::new(),
-            message: "the body must be a JSON object".to_owned(),
-        });
-        return Err(BadBody::Issues(issues));
-    };
+    let map = object(value)?;
     let request = T::read(&mut Fields { map, path: Vec::new(), issues: &mut issues });
     if issues.is_empty() { Ok(request) } else { Err(BadBody::Issues(issues)) }
+}
+
+fn object(value: &Value) -> Result<&Map<String, Value>, BadBody> {
+    let message = || "the body must be a JSON object".to_owned();
+    let issue = || Issue { code: IssueCode::InvalidType, path: Vec::new(), message: message() };
+    value.as_object().ok_or_else(|| BadBody::Issues(vec![issue()]))
 }
 
 /// Parses JSON of bounded depth.
