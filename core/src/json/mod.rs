@@ -18,18 +18,22 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::{Map, Value};
 
-/// Why JSON could not be read; says where only when the text is no JSON at all.
+/// Why JSON could not be read; says where only when the text is no JSON at all. A word long: every field of every type
+/// hands it on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonError(Box<str>);
+pub struct JsonError(Box<Problem>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Problem(String);
 
 /// Reads a text.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
-    from_value(&parse(text.as_bytes())?)
+    from_value(&*parse_boxed(text)?)
 }
 
 /// Reads a text that may have no fields but those that are known.
 pub fn from_str_exactly<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
-    let value = parse(text.as_bytes())?;
+    let value = parse_boxed(text)?;
     T::deserialize(Decoder { value: Input::Value(&value), reading: Reading::Exact })
 }
 
@@ -69,16 +73,22 @@ pub fn untag(tag: &str, tagged: &Value) -> Value {
     Value::Object(Map::from_iter([(variant.to_owned(), tagged.clone())]))
 }
 
+/// The same, where a result that is as large as a value would be moved around in every reader.
+#[inline(never)]
+fn parse_boxed(text: &str) -> Result<Box<Value>, JsonError> {
+    parse(text.as_bytes()).map(Box::new)
+}
+
 impl JsonError {
     #[inline(never)]
     fn from_text(text: &str) -> Self {
-        Self(text.into())
+        Self(Box::new(Problem(text.to_owned())))
     }
 }
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.0)
     }
 }
 
@@ -216,15 +226,6 @@ impl<'a> Decoder<'a> {
         Some(Elements { values: values.iter(), decoder: self })
     }
 
-    #[inline(never)]
-    fn fields(self, names: &'static [&'static str]) -> Result<Option<Fields<'a>>, JsonError> {
-        let Input::Value(Value::Object(map)) = self.value else { return Ok(None) };
-        match map.keys().find(|key| !names.contains(&key.as_str())) {
-            Some(unknown) if self.reading == Reading::Exact => Err(de::Error::unknown_field(unknown, names)),
-            Some(_) | None => Ok(Some(Fields { map, names: names.iter(), absent: None, decoder: self })),
-        }
-    }
-
     fn entries(self) -> Option<Entries<'a>> {
         let Input::Value(Value::Object(map)) = self.value else { return None };
         Some(Entries { entries: map.iter(), next: None, decoder: self })
@@ -343,7 +344,8 @@ impl<'de> Deserializer<'de> for Decoder<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, JsonError> {
-        let Some(mut fields) = self.fields(fields)? else { return Err(self.expected(&visitor)) };
+        let mut fields = Fields { map: None, names: fields, absent: None, reading: self.reading };
+        fields.open(self, &visitor)?;
         visitor.visit_seq(&mut fields).map_err(|error| fields.explain(error))
     }
 
@@ -401,11 +403,12 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
 /// The fields of a struct as the sequence of their values, each looked up by its name. What serde derives for sequences
 /// is a quarter of what it derives for maps: no matching of names, no check for doubles, no value that waits for others.
 struct Fields<'a> {
-    map: &'a Map<String, Value>,
-    names: std::slice::Iter<'static, &'static str>,
-    /// The last field that was neither there nor optional. The struct gives its default, or ends the decoding.
+    map: Option<&'a Map<String, Value>>,
+    /// Those that were not asked for yet.
+    names: &'static [&'static str],
+    /// The field that was asked for last, if it is not there. The struct gives its default, or ends the decoding.
     absent: Option<&'static str>,
-    decoder: Decoder<'a>,
+    reading: Reading,
 }
 
 impl Fields<'_> {
@@ -413,7 +416,7 @@ impl Fields<'_> {
     #[inline(never)]
     fn explain(&self, error: JsonError) -> JsonError {
         match self.absent {
-            Some(field) if *error.0 == *WRONG_LENGTH => de::Error::missing_field(field),
+            Some(field) if error.0.0 == WRONG_LENGTH => de::Error::missing_field(field),
             Some(_) | None => error,
         }
     }
@@ -423,23 +426,39 @@ impl<'de> SeqAccess<'de> for Fields<'de> {
     type Error = JsonError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, JsonError> {
-        let (name, input) = self.next();
-        match seed.deserialize(self.decoder.with(input)) {
+        let value = self.next();
+        match seed.deserialize(Decoder { value, reading: self.reading }) {
             Ok(value) => Ok(Some(value)),
-            Err(_) if matches!(input, Input::Absent) => {
-                self.absent = name;
-                Ok(None)
-            }
-            Err(error) => Err(error),
+            Err(error) => self.failed(value, error).map(|()| None),
         }
     }
 }
 
 impl<'a> Fields<'a> {
+    /// Takes the object, whose fields are known where unknown ones are errors.
     #[inline(never)]
-    fn next(&mut self) -> (Option<&'static str>, Input<'a>) {
-        let name = self.names.next().copied();
-        (name, name.and_then(|name| self.map.get(name)).map_or(Input::Absent, Input::Value))
+    fn open(&mut self, decoder: Decoder<'a>, expected: &dyn Expected) -> Result<(), JsonError> {
+        let Input::Value(Value::Object(map)) = decoder.value else { return Err(decoder.expected(expected)) };
+        self.map = Some(map);
+        match map.keys().find(|key| !self.names.contains(&key.as_str())) {
+            Some(unknown) if self.reading == Reading::Exact => Err(de::Error::unknown_field(unknown, self.names)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn next(&mut self) -> Input<'a> {
+        let Some((name, others)) = self.names.split_first() else { return Input::Absent };
+        self.names = others;
+        let value = self.map.and_then(|map| map.get(*name));
+        self.absent = if value.is_none() { Some(name) } else { None };
+        value.map_or(Input::Absent, Input::Value)
+    }
+
+    /// Only the failure of a field that is there is one: the struct knows what becomes of the others.
+    #[inline(never)]
+    fn failed(&self, value: Input<'a>, error: JsonError) -> Result<(), JsonError> {
+        if matches!(value, Input::Absent) { Ok(()) } else { Err(error) }
     }
 }
 
