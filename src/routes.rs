@@ -15,7 +15,8 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, feed, health, mayor, mayor_tools, messages, people, rigs, runtime, session, sling, towns,
+    agents, beads, config, feed, hands, health, mayor, mayor_tools, messages, people, rigs, runtime, session, sling,
+    towns,
 };
 
 /// Methods that rows have.
@@ -67,9 +68,12 @@ pub struct Route {
     pub body_max: usize,
     /// A container token may have ended (`refresh-container-token`).
     pub may_be_late: bool,
+    /// An agent needs no live assignment for it (`A/hook`).
+    pub may_be_idle: bool,
 }
 
-/// Flags of a row: `K` honours Idempotency-Key, `Large` takes event batches, `Late` takes a container token that ended.
+/// Flags of a row: `K` honours Idempotency-Key, `Large` takes event batches, `Late` takes a container token that ended,
+/// `Idle` takes an agent without a live assignment.
 macro_rules! flag {
     (K is K) => {
         true
@@ -78,6 +82,9 @@ macro_rules! flag {
         true
     };
     (Late is Late) => {
+        true
+    };
+    (Idle is Idle) => {
         true
     };
     ($flag:ident is $other:ident) => {
@@ -96,6 +103,7 @@ macro_rules! routes {
             is_idempotent: $(flag!($flag is K) ||)* false,
             body_max: if $(flag!($flag is Large) ||)* false { EVENT_BATCH_BYTES_MAX } else { BODY_BYTES_MAX },
             may_be_late: $(flag!($flag is Late) ||)* false,
+            may_be_idle: $(flag!($flag is Idle) ||)* false,
         }),*]
     };
 }
@@ -163,16 +171,28 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/agents/{agentId}/message" [TownMember] K           => messages::say;
     Post   "/api/towns/{townId}/agents/{agentId}/nudges"  [TownMember] K           => messages::nudge_of_person;
 
+    Delete "/api/towns/{townId}/agents/{agentId}"         [TownMember]             => hands::remove;
+    Post   "/api/towns/{townId}/agents/{agentId}/reset"   [TownMember]             => hands::reset;
+    Post   "/api/towns/{townId}/agents/{agentId}/stop"    [TownMember]             => hands::stop;
+    Get    "/api/towns/{townId}/agents/{agentId}/assignments" [TownMember]         => hands::assignments;
+    Post   "/api/towns/{townId}/container/agents/start"   [TownMember]             => hands::start;
+    Post   "/api/towns/{townId}/container/agents/{agentId}/stop" [TownMember]      => hands::stop_session;
+
     // Beads and sling (3.3)
     Get    "/api/towns/{townId}/beads"                    [TownMember]             => beads::list;
     Post   "/api/towns/{townId}/beads"                    [TownMember] K           => beads::create;
     Post   "/api/towns/{townId}/sling"                    [TownMember] K           => sling::create;
     Get    "/api/towns/{townId}/beads/{beadId}"           [TownMember]             => beads::show;
     Patch  "/api/towns/{townId}/beads/{beadId}"           [TownMember]             => beads::update;
+    Delete "/api/towns/{townId}/beads/{beadId}"           [TownMember]             => hands::delete_bead;
+    Post   "/api/towns/{townId}/beads/bulk"               [TownMember] K           => hands::bulk;
+    Post   "/api/towns/{townId}/beads/{beadId}/reassign"  [TownMember]             => hands::reassign;
     Post   "/api/towns/{townId}/beads/{beadId}/start"     [TownMember]             => beads::start;
     Post   "/api/towns/{townId}/beads/{beadId}/close"     [TownMember]             => beads::close;
     Post   "/api/towns/{townId}/beads/{beadId}/fail"      [TownMember]             => beads::fail;
     Post   "/api/towns/{townId}/beads/{beadId}/retry"     [TownMember] K           => beads::retry;
+    Get    "/api/towns/{townId}/beads/{beadId}/explain"   [TownMember]             => beads::explain;
+    Get    "/api/towns/{townId}/beads/{beadId}/model"     [TownMember]             => beads::model;
     Get    "/api/towns/{townId}/beads/{beadId}/assignments" [TownMember]           => beads::assignments;
     Get    "/api/towns/{townId}/beads/{beadId}/events"    [TownMember]             => beads::events;
     Post   "/api/towns/{townId}/merge-queue/{beadId}/verdict" [TownMember]         => beads::judge;
@@ -181,9 +201,22 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/rigs/{rigId}/beads"       [RigAgents, TownMember]  => beads::list_of_rig;
     Post   "/api/towns/{townId}/rigs/{rigId}/beads"       [TownMember, Runtime] K  => beads::create_in_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}" [RigAgents, TownMember] => beads::show_of_rig;
+    Delete "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}" [TownMember, Runtime] => hands::delete_of_rig;
+    Patch  "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}/status" [RigAgents, TownMember] => hands::set_status;
+    Post   "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}/close" [RigAgents, TownMember] => hands::close_of_rig;
+    Post   "/api/towns/{townId}/rigs/{rigId}/review-queue" [RigAgents] K           => hands::submit;
     Post   "/api/towns/{townId}/rigs/{rigId}/sling"       [TownMember, Runtime] K  => sling::create_in_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/events"      [RigAgents, TownMember]  => beads::events_of_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents"      [RigAgents, TownMember]  => people::agents_of_rig;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents"      [TownMember, Runtime] K  => hands::register;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/get-or-create" [TownMember, Runtime] => hands::get_or_create;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}" [RigAgents, TownMember] => hands::show_of_rig;
+    Delete "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}" [TownMember, Runtime] => hands::remove_of_rig;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/events" [Agent, TownMember] => people::agent_events;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/hook" [Agent, TownMember] Idle => hands::hook;
+    Delete "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/hook" [Agent, TownMember] Idle => hands::unhook;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/completed" [Agent]   => hands::completed;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/eviction-context" [Agent] => hands::eviction_context;
     Post   "/api/towns/{townId}/rigs/{rigId}/mail"        [RigAgents] K            => messages::send;
     Post   "/api/towns/{townId}/rigs/{rigId}/nudge"       [RigAgents, Mayor] K     => messages::nudge;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/prime" [Agent]       => agents::prime;
@@ -217,6 +250,14 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/mayor/{townId}/tools/rigs"               [Mayor]                  => mayor_tools::rigs;
     Get    "/api/mayor/{townId}/tools/beads"              [Mayor]                  => mayor_tools::beads;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/beads" [Mayor]                  => mayor_tools::beads;
+    Get    "/api/mayor/{townId}/tools/beads/{beadId}/explain" [Mayor]              => beads::explain;
+    Patch  "/api/mayor/{townId}/tools/rigs/{rigId}/beads/{beadId}" [Mayor]         => beads::update_of_rig;
+    Delete "/api/mayor/{townId}/tools/rigs/{rigId}/beads/{beadId}" [Mayor]         => hands::delete_of_rig;
+    Post   "/api/mayor/{townId}/tools/rigs/{rigId}/beads/{beadId}/reassign" [Mayor] => hands::reassign_of_rig;
+    Post   "/api/mayor/{townId}/tools/rigs/{rigId}/beads/{beadId}/retry" [Mayor]   => beads::retry_of_rig;
+    Post   "/api/mayor/{townId}/tools/rigs/{rigId}/beads/bulk-delete" [Mayor]      => hands::bulk_delete;
+    Post   "/api/mayor/{townId}/tools/rigs/{rigId}/beads/delete-by-status" [Mayor] => hands::delete_by_status;
+    Post   "/api/mayor/{townId}/tools/rigs/{rigId}/agents/{agentId}/reset" [Mayor] => hands::reset_of_rig;
     Get    "/api/mayor/{townId}/tools/agents"             [Mayor]                  => mayor_tools::agents;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents" [Mayor]                 => mayor_tools::agents;
     Post   "/api/mayor/{townId}/tools/mail"               [Mayor] K                => mayor_tools::mail;

@@ -2,6 +2,7 @@
 //! and in order. Both aggregates build on this module; neither names the other. On their way, messages name their variant
 //! as the one field of an object; a tag among the fields would make every reader keep a copy of them first.
 
+mod moved;
 mod triage;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::sorted::SortedMap;
 use crate::text_enum;
 use crate::time::Timestamp;
 
+pub use moved::MovedBead;
 pub use triage::{EscalationAnswered, TriageAction, TriageItem, TriageResolved};
 
 text_enum! {
@@ -79,6 +81,8 @@ pub enum TownToRig {
     },
     /// Somebody answered an escalation.
     EscalationAnswered(Box<EscalationAnswered>),
+    /// A bead that was another rig's.
+    AdoptBead(Box<MovedBead>),
     /// A question that needs no answer: any call re-arms the rig's alarm (domain.md 9.1, T23).
     Ping,
 }
@@ -201,6 +205,13 @@ pub enum RigToTown {
     TriageEnded {
         /// Which.
         batch_id: BeadId,
+    },
+    /// This bead belongs to another rig from now on.
+    BeadMoved {
+        /// Which rig.
+        to: RigId,
+        /// The bead.
+        bead: Box<MovedBead>,
     },
     /// Rows for the town's feed and live stream.
     Feed {
@@ -423,7 +434,8 @@ impl Subject for TownToRig {
             Self::Configure(_) => Some("configure"),
             Self::TownState(_) => Some("town_state"),
             Self::Ping => Some("ping"),
-            Self::GrantSlot { .. }
+            Self::AdoptBead(_)
+            | Self::GrantSlot { .. }
             | Self::DeliverMail(_)
             | Self::WrapUp { .. }
             | Self::RunTriage { .. }
@@ -447,6 +459,7 @@ impl Subject for RigToTown {
             | Self::MailOut(_)
             | Self::TriageResolved(_)
             | Self::TriageEnded { .. }
+            | Self::BeadMoved { .. }
             | Self::Feed { .. } => None,
         }
     }

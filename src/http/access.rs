@@ -136,7 +136,9 @@ impl Entry<'_> {
     }
 
     async fn ask_rig(&self, caller: &Caller) -> Result<Option<TownRole>> {
-        if let Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session }) = *caller {
+        if let Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session }) = *caller
+            && !self.route.may_be_idle
+        {
             let check = CheckAgent { town_id, agent_id, session: session.into() };
             let live = self.ask(Object::Rig, &rig_id.to_string(), &check).await?;
             self.check_role(live.role)?;

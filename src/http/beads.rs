@@ -9,14 +9,20 @@ use gastown_core::wire::api::read::{Fields, Request};
 use gastown_core::wire::code::Code;
 use gastown_core::wire::envelope::{Warning, WarningCode};
 
+use super::cursor;
 use super::inbound::Inbound;
 use super::query::Paging;
 use super::reply::Reply;
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::Filter;
 use crate::rig::calls::{
-    BeadAssignments, Close, Fail, JudgeReview, ListBeads, ListEvents, Patch, Retry, ShowBead, Sling, Start,
+    BeadAssignments, Close, ExplainBead, Fail, JudgeReview, ListBeads, ListEvents, MoveAway, Patch, Retry, ShowBead,
+    Sling, Start,
 };
+
+/// How often, and how long apart, it is looked whether a moved bead has arrived.
+const ARRIVAL_LOOKS: u32 = 20;
+const ARRIVAL_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// GET `T/beads`: over all rigs, or the one that is asked for.
 pub async fn list(inbound: Inbound) -> Result<Reply> {
@@ -32,24 +38,24 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
 
 /// GET `R/beads`
 pub async fn list_of_rig(inbound: Inbound) -> Result<Reply> {
-    let filter = filter(&inbound, inbound.query.paging()?)?;
-    let call = ListBeads { town_id: inbound.town_id()?, filter };
-    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
+    // A rig that does not answer is not left out here: it is the only one.
+    let rig_id = inbound.rig_id()?;
+    let call = ListBeads { town_id: inbound.town_id()?, filter: of_each(&inbound)?, counts: counts(&inbound) };
+    let answer = inbound.ask_rig(rig_id, &call).await?;
+    page(&inbound, answer.beads, answer.total, Vec::new())
 }
 
 /// A page over these rigs, newest first. A rig that does not answer is named in a warning.
 pub(super) async fn list_over(inbound: &Inbound, rig_ids: &[RigId]) -> Result<Reply> {
-    let paging = inbound.query.paging()?;
-    let town_id = inbound.town_id()?;
-    // Each rig gives as much as the page could need of it.
-    let of_each = filter(inbound, Paging { limit: paging.limit + paging.offset, offset: 0 })?;
-    let asked = rig_ids.iter().map(|rig_id| async {
-        (*rig_id, inbound.ask_rig(*rig_id, &ListBeads { town_id, filter: of_each.clone() }).await)
-    });
-    let (mut beads, mut warnings) = (Vec::new(), Vec::new());
+    let call = ListBeads { town_id: inbound.town_id()?, filter: of_each(inbound)?, counts: counts(inbound) };
+    let asked = rig_ids.iter().map(|rig_id| async { (*rig_id, inbound.ask_rig(*rig_id, &call).await) });
+    let (mut beads, mut total, mut warnings) = (Vec::new(), 0, Vec::new());
     for (rig_id, answer) in join_all(asked).await {
         match answer {
-            Ok(some) => beads.extend(some),
+            Ok(some) => {
+                beads.extend(some.beads);
+                total += some.total;
+            }
             Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => (),
             Err(_) => warnings.push(Warning {
                 code: WarningCode::Partial,
@@ -59,8 +65,53 @@ pub(super) async fn list_over(inbound: &Inbound, rig_ids: &[RigId]) -> Result<Re
         }
     }
     gastown_core::sorted::sort_by_key(&mut beads, |bead: &Bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
-    let page: Vec<Bead> = beads.into_iter().skip(paging.offset as usize).take(paging.limit as usize).collect();
-    Reply::with_warnings(200, &page, warnings)
+    page(inbound, beads, total, warnings)
+}
+
+/// What each rig is asked for: as much as the page could need of it, and one more, which tells that there is more.
+fn of_each(inbound: &Inbound) -> Result<Filter> {
+    let Paging { limit, offset } = inbound.query.paging()?;
+    filter(inbound, Paging { limit: limit.saturating_add(offset).saturating_add(1), offset: 0 })
+}
+
+fn counts(inbound: &Inbound) -> bool {
+    inbound.query.flag("count")
+}
+
+/// The page of what was found, and where the list goes on.
+fn page(inbound: &Inbound, found: Vec<Bead>, total: u32, warnings: Vec<Warning>) -> Result<Reply> {
+    let Paging { limit, offset } = inbound.query.paging()?;
+    let (skipped, wanted) = (offset as usize, limit as usize);
+    let has_more = found.len() > skipped.saturating_add(wanted);
+    let page: Vec<Bead> = found.into_iter().skip(skipped).take(wanted).collect();
+    let mut reply = Reply::with_warnings(200, &page, warnings)?;
+    if let Some(last) = page.last().filter(|_| has_more) {
+        reply = cursor::with_next(reply, inbound, (last.created_at, last.bead_id));
+    }
+    Ok(if counts(inbound) { reply.header("X-Total-Count", total.to_string()) } else { reply })
+}
+
+/// GET `B/explain`
+pub async fn explain(inbound: Inbound) -> Result<Reply> {
+    let (rig_id, bead) = find(&inbound).await?;
+    let call = ExplainBead { town_id: inbound.town_id()?, bead_id: bead.bead_id };
+    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
+}
+
+/// GET `B/model`: of the next dispatch, with the one that runs and the last one.
+pub async fn model(inbound: Inbound) -> Result<Reply> {
+    let (rig_id, bead) = find(&inbound).await?;
+    let call = ExplainBead { town_id: inbound.town_id()?, bead_id: bead.bead_id };
+    let explained = inbound.ask_rig(rig_id, &call).await?;
+    let Some(resolved) = explained.resolved_model.filter(|_| bead.kind != "molecule") else {
+        return Err(Refusal::new(Code::NotDispatchable, "No agent works on this").into());
+    };
+    let of = |a: &gastown_core::wire::api::agent::Assignment| serde_json::json!({ "model": a.model, "small_model": a.small_model, "assignment_id": a.assignment_id });
+    let with_model = || explained.assignments.iter().filter(|a| a.model.is_some());
+    let mut data = serde_json::json!(resolved);
+    data["running"] = serde_json::json!(with_model().find(|a| a.ended_at.is_none()).map(of));
+    data["last"] = serde_json::json!(with_model().next().map(of));
+    Reply::ok(&data)
 }
 
 /// POST `T/beads`
@@ -95,8 +146,85 @@ pub async fn update(inbound: Inbound) -> Result<Reply> {
         let message = "Somebody else changed it meanwhile";
         return Err(Refusal::new(Code::PreconditionFailed, message).with(details).into());
     }
-    let call = Patch { town_id: inbound.town_id()?, bead_id: bead.bead_id, patch, actor: inbound.actor() };
-    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
+    change(&inbound, rig_id, bead.bead_id, patch).await
+}
+
+/// PATCH `M/rigs/:r/beads/:b`
+pub async fn update_of_rig(inbound: Inbound) -> Result<Reply> {
+    let patch: PatchBead = inbound.read()?;
+    change(&inbound, inbound.rig_id()?, inbound.bead_id()?, patch).await
+}
+
+/// POST `M/rigs/:r/beads/:b/retry`
+pub async fn retry_of_rig(inbound: Inbound) -> Result<Reply> {
+    let retry: RetryBead = inbound.read()?;
+    let call = Retry { town_id: inbound.town_id()?, bead_id: inbound.bead_id()?, retry, actor: inbound.actor() };
+    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
+}
+
+/// Changes a bead. What is accepted but has no effect is named in a warning.
+async fn change(inbound: &Inbound, rig_id: RigId, bead_id: BeadId, patch: PatchBead) -> Result<Reply> {
+    let mut warnings = Vec::new();
+    if patch.depends_on.as_ref().is_some_and(|list| list.contains(&bead_id)) {
+        warnings.push(Warning {
+            code: WarningCode::IgnoredField,
+            message: "A bead does not wait for itself".to_owned(),
+            path: Some("depends_on".to_owned()),
+        });
+    }
+    let depends_on = patch.depends_on.clone().unwrap_or_default();
+    let moves_to = patch.rig_id.filter(|&to| to != rig_id);
+    let patch = PatchBead { rig_id: None, ..patch };
+    if let Some(to) = moves_to
+        && patch == PatchBead::default()
+    {
+        return Reply::ok(&change_rig(inbound, rig_id, bead_id, to).await?);
+    }
+    let call = Patch { town_id: inbound.town_id()?, bead_id, patch, actor: inbound.actor() };
+    match inbound.ask_rig(rig_id, &call).await {
+        Ok(bead) => match moves_to {
+            Some(to) => Reply::with_warnings(200, &change_rig(inbound, rig_id, bead_id, to).await?, warnings),
+            None => Reply::with_warnings(200, &bead, warnings),
+        },
+        Err(error) => Err(of_another_rig(inbound, rig_id, &depends_on, error).await),
+    }
+}
+
+/// Moves a bead that was never started to another rig of the town, which gets it from the Town.
+async fn change_rig(inbound: &Inbound, from: RigId, bead_id: BeadId, to: RigId) -> Result<Bead> {
+    if !inbound.rig_ids().await?.contains(&to) {
+        let refusal = Refusal::new(Code::UnknownRig, "The town has no such rig");
+        return Err(refusal.with(serde_json::json!({ "rig_id": to })).into());
+    }
+    let town_id = inbound.town_id()?;
+    let left = inbound.ask_rig(from, &MoveAway { town_id, bead_id, to, actor: inbound.actor() }).await?;
+    for _ in 0..ARRIVAL_LOOKS {
+        if let Ok(bead) = inbound.ask_rig(to, &ShowBead { town_id, bead_id }).await {
+            return Ok(bead);
+        }
+        worker::Delay::from(ARRIVAL_PAUSE).await;
+    }
+    // The Town has it and hands it on, however long that takes.
+    Ok(left)
+}
+
+/// A blocker that this rig does not know may live in another one: then it is the plan that is wrong, not the id.
+async fn of_another_rig(inbound: &Inbound, rig_id: RigId, depends_on: &[BeadId], error: Error) -> Error {
+    let unknown = match &error {
+        Error::Refusal(refusal) if refusal.code == Code::UnknownReference => refusal.details.clone(),
+        Error::Refusal(_) | Error::Fault(_) => None,
+    };
+    let named = unknown.and_then(|details| details.get("reference")?.as_str()?.parse::<BeadId>().ok());
+    let Some(bead_id) = named.filter(|id| depends_on.contains(id)) else { return error };
+    let (Ok(town_id), Ok(rig_ids)) = (inbound.town_id(), inbound.rig_ids().await) else { return error };
+    let call = ShowBead { town_id, bead_id };
+    let others = rig_ids.into_iter().filter(|&other| other != rig_id);
+    let asked = join_all(others.map(|other| inbound.ask_rig(other, &call))).await;
+    if asked.iter().any(Result::is_ok) {
+        let refusal = Refusal::new(Code::CrossRigDependency, "Dependencies between rigs need a convoy");
+        return refusal.with(serde_json::json!({ "bead_id": bead_id })).into();
+    }
+    error
 }
 
 /// POST `B/start`
@@ -176,7 +304,7 @@ pub async fn judge(inbound: Inbound) -> Result<Reply> {
 }
 
 /// The bead of the path and its rig; `?rig_id=` saves the look-up. A bead that exists in another town is not there.
-async fn find(inbound: &Inbound) -> Result<(RigId, Bead)> {
+pub(super) async fn find(inbound: &Inbound) -> Result<(RigId, Bead)> {
     let (town_id, bead_id) = (inbound.town_id()?, inbound.bead_id()?);
     let rig_ids = match inbound.query.one::<RigId>("rig_id")? {
         Some(rig_id) => vec![rig_id],
@@ -205,8 +333,10 @@ async fn create_bead(inbound: &Inbound, rig_id: RigId, bead: NewBead) -> Result<
         refuses_repeat: false,
         idempotency: inbound.idempotency()?,
     };
-    let kept = inbound.ask_rig(rig_id, &call).await?;
-    Ok(Reply::created(&kept.reply.bead)?.replayed(kept.is_replay))
+    match inbound.ask_rig(rig_id, &call).await {
+        Ok(kept) => Ok(Reply::created(&kept.reply.bead)?.replayed(kept.is_replay)),
+        Err(error) => Err(of_another_rig(inbound, rig_id, &call.bead.depends_on, error).await),
+    }
 }
 
 fn filter(inbound: &Inbound, paging: Paging) -> Result<Filter> {
@@ -224,6 +354,8 @@ fn filter(inbound: &Inbound, paging: Paging) -> Result<Filter> {
         parent_id: query.one("parent_bead_id")?,
         q: query.get("q").map(str::to_owned),
         updated_since: query.one("updated_since")?,
+        convoy_id: query.one("convoy_id")?,
+        after: cursor::of(inbound)?,
         limit: paging.limit,
         offset: paging.offset,
     })

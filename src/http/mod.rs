@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod cors;
+mod cursor;
 pub mod error;
 pub mod inbound;
 pub mod page;
@@ -15,6 +16,7 @@ pub mod agents;
 pub mod beads;
 pub mod config;
 pub mod feed;
+pub mod hands;
 pub mod health;
 pub mod mayor;
 pub mod mayor_tools;

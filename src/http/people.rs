@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::inbound::Inbound;
 use super::reply::Reply;
-use crate::error::{Refusal, Result};
+use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
 use crate::town::calls::{Frames, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView};
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
@@ -40,18 +40,23 @@ pub async fn agents(inbound: Inbound) -> Result<Reply> {
 /// GET `T/agents/:a`: the word `mayor` stands for its id.
 pub async fn agent(inbound: Inbound) -> Result<Reply> {
     let wanted = inbound.params.get("agentId").unwrap_or_default().to_owned();
-    let agents = all_agents(&inbound).await?;
-    let is_wanted = |agent: &&Agent| match wanted.as_str() {
-        "mayor" => agent.role == AgentRole::Mayor,
-        id => agent.id.to_string() == id,
-    };
-    Reply::ok(agents.iter().find(is_wanted).ok_or_else(|| Refusal::not_found("agent"))?)
+    let mayor = mayor(&inbound).await?;
+    if wanted == "mayor" || mayor.get("id").and_then(Value::as_str) == Some(wanted.as_str()) {
+        return Reply::ok(&mayor);
+    }
+    Reply::ok(&super::hands::find_agent(&inbound).await?.1)
 }
 
 /// GET `R/agents`
 pub async fn agents_of_rig(inbound: Inbound) -> Result<Reply> {
+    let roles = inbound.query.many::<AgentRole>("role")?;
+    let statuses = inbound.query.many::<AgentStatus>("status")?;
     let call = ListAgents { town_id: inbound.town_id()? };
-    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
+    let mut agents = inbound.ask_rig(inbound.rig_id()?, &call).await?;
+    agents.retain(|agent| {
+        (roles.is_empty() || roles.contains(&agent.role)) && (statuses.is_empty() || statuses.contains(&agent.status))
+    });
+    Reply::ok(&agents)
 }
 
 /// GET `T/agents/:a/events`: the transcript.
@@ -216,6 +221,11 @@ fn merge_queue(beads: &[Bead]) -> MergeQueue {
         if needs_person { queue.needs_attention.push(bead.clone()) } else { queue.in_flight.push(bead.clone()) }
     }
     queue
+}
+
+/// The town's mayor, as an agent.
+pub(super) async fn mayor(inbound: &Inbound) -> Result<Value> {
+    Ok(inbound.ask_town(&ShowMayor {}).await?.agent)
 }
 
 async fn all_agents(inbound: &Inbound) -> Result<Vec<Agent>> {

@@ -60,6 +60,17 @@ impl Query {
         texts.map(|text| text.parse().map_err(|e: T::Err| invalid(name, e.to_string()).into())).collect()
     }
 
+    /// Everything but the place in the list: a cursor is valid for the same path and filters only.
+    pub fn filters(&self) -> String {
+        let mut pairs: Vec<&(String, String)> = self
+            .0
+            .iter()
+            .filter(|(name, _)| !["cursor", "limit", "offset", "count"].contains(&name.as_str()))
+            .collect();
+        pairs.sort_unstable();
+        pairs.iter().map(|(name, value)| format!("{name}={value}&")).collect()
+    }
+
     /// `limit` and `offset`.
     pub fn paging(&self) -> Result<Paging> {
         let number = |name: &str, default: u32| -> Result<u32> {

@@ -203,7 +203,7 @@ pub(super) async fn nudge_delivered(desk: &Rc<Desk>, call: NudgeDelivered) -> Re
 }
 
 /// The live session that somebody speaks for.
-fn live(state: &State, speaker: &Speaker) -> Result<LiveSession> {
+pub(super) fn live(state: &State, speaker: &Speaker) -> Result<LiveSession> {
     if state.rig.town_id != speaker.town_id {
         return Err(Refusal::not_found("rig").into());
     }

@@ -3,13 +3,18 @@
 use gastown_core::access::AgentSession;
 use gastown_core::id::{AgentId, BeadId, InstanceId, MailId, NudgeId, RigId, TownId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::rig::agent::AgentRole;
+use gastown_core::rig::bead::{BeadStatus, BeadType};
 use gastown_core::rig::mail::MailTo;
 use gastown_core::rig::review::Verdict;
 use gastown_core::session::{Role, SessionKey};
+use gastown_core::sorted::SortedSet;
 use gastown_core::time::Timestamp;
 use gastown_core::wire::api::agent::{Agent, Assignment, Done, Heartbeat, JudgeBranch};
 use gastown_core::wire::api::bead::{Bead, NewBead, PatchBead, RetryBead};
 use gastown_core::wire::api::event::Event;
+use gastown_core::wire::api::explain::Explain;
+use gastown_core::wire::api::hand::{BulkOp, BulkResult, Hooked, RegisterAgent, SavedWork, SessionEnded, SubmitBranch};
 use gastown_core::wire::api::mail::{Mail, SendMail};
 use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
@@ -22,6 +27,41 @@ use serde_json::Value;
 pub use super::store::Filter;
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
+
+/// What people and clients do with an agent by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// Make one.
+    Register(RegisterAgent),
+    /// One of this role that is free.
+    Get(AgentRole),
+    /// A queued assignment.
+    Hook(AgentId, BeadId),
+    /// Take its work away.
+    Unhook(AgentId),
+    /// Stop what it does; true: and begin anew.
+    Stop(AgentId, bool, Option<String>),
+    /// Take it out of the rig.
+    Remove(AgentId),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Acted {
+    /// The agent afterwards, unless it is gone.
+    pub agent: Option<Agent>,
+    /// Its hook, when one was made.
+    pub hooked: Option<Hooked>,
+}
+
+/// What the runtime says of one session outside its batches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// It is over.
+    Ended(SessionEnded),
+    /// Its work is saved.
+    Saved(SavedWork),
+}
 
 macro_rules! calls {
     ($($(#[$doc:meta])* $path:literal $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } -> $reply:ty;)*) => {$(
@@ -101,6 +141,15 @@ pub struct BeatsReply {
     pub stop: Vec<Ref>,
     /// Sessions that shall finish, because a budget is used up.
     pub wrap_up: Vec<Ref>,
+}
+
+/// A page of beads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BeadPage {
+    /// Newest first.
+    pub beads: Vec<Bead>,
+    /// How many there are in all, when asked.
+    pub total: u32,
 }
 
 /// A verdict's effect.
@@ -187,7 +236,9 @@ calls! {
         town_id: TownId,
         /// Which.
         filter: Filter,
-    } -> Vec<Bead>;
+        /// Count all that the filter lets through.
+        counts: bool,
+    } -> BeadPage;
     /// One bead.
     "/show_bead" ShowBead {
         /// The town of the path.
@@ -259,6 +310,117 @@ calls! {
         /// Who asks.
         actor: String,
     } -> Bead;
+    /// Submit the branch of an issue; the reply is its review, or the issue when it needs none.
+    "/submit" SubmitWork {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which issue.
+        bead_id: BeadId,
+        /// What.
+        submit: SubmitBranch,
+        /// Who asks.
+        actor: String,
+    } -> BeadId;
+    /// An agent closes its own bead.
+    "/close_own" CloseOwn {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// Who.
+        agent_id: AgentId,
+    } -> Bead;
+    /// Give a bead to an agent, or back to the queue.
+    "/reassign" Reassign {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// To whom.
+        agent_id: Option<AgentId>,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// Hand a bead that was never started to another rig; the reply shows it as it leaves.
+    "/move" MoveAway {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+        /// To which rig.
+        to: RigId,
+        /// Who asks.
+        actor: String,
+    } -> Bead;
+    /// The same to many beads; those that this rig does not have are not found.
+    "/bulk" ToEach {
+        /// The town of the path.
+        town_id: TownId,
+        /// What.
+        op: BulkOp,
+        /// To which.
+        bead_ids: Vec<BeadId>,
+        /// Labels to add or take away.
+        labels: SortedSet<String>,
+        /// Who asks.
+        actor: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Vec<BulkResult>>;
+    /// Delete all beads in this status.
+    "/delete_by_status" DeleteInStatus {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which status.
+        status: BeadStatus,
+        /// Which type.
+        kind: Option<BeadType>,
+        /// Who asks.
+        actor: String,
+    } -> usize;
+    /// Something done with an agent by hand.
+    "/act" ActOnAgent {
+        /// The town of the path.
+        town_id: TownId,
+        /// What.
+        act: Act,
+        /// Who asks.
+        actor: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Acted>;
+    /// One agent, also one that is not registered any more.
+    "/show_agent" ShowAgent {
+        /// The town of the path.
+        town_id: TownId,
+        /// Who.
+        agent_id: AgentId,
+    } -> Agent;
+    /// Assignments of an agent, newest first.
+    "/agent_assignments" AgentAssignments {
+        /// The town of the path.
+        town_id: TownId,
+        /// Whose.
+        agent_id: AgentId,
+        /// At most so many …
+        limit: u32,
+        /// … leaving out so many.
+        offset: u32,
+    } -> Vec<Assignment>;
+    /// What the runtime says of one session.
+    "/said" SaidOfSession {
+        /// Who.
+        speaker: Speaker,
+        /// What.
+        said: Said,
+    } -> ();
+    /// Why a bead is where it is.
+    "/explain" ExplainBead {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which.
+        bead_id: BeadId,
+    } -> Explain;
     /// Assignments of a bead, newest first.
     "/bead_assignments" BeadAssignments {
         /// The town of the path.

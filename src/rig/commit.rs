@@ -36,13 +36,17 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
+    /// A bead's row, live or not.
+    pub(super) fn row(&self, bead_id: BeadId) -> Result<gastown_core::rig::bead::Bead> {
+        match self.state.beads.get(&bead_id) {
+            Some(bead) => Ok(bead.clone()),
+            None => Ok(store::bead(self.sql, bead_id)?.ok_or_else(|| crate::error::Refusal::not_found("bead"))?),
+        }
+    }
+
     /// A bead in its wire shape.
     pub(super) fn bead(&self, bead_id: BeadId) -> Result<Bead> {
-        let found = self.state.beads.get(&bead_id).cloned();
-        let bead = match found {
-            Some(bead) => bead,
-            None => store::bead(self.sql, bead_id)?.ok_or_else(|| crate::error::Refusal::not_found("bead"))?,
-        };
+        let bead = self.row(bead_id)?;
         let newest = store::newest(self.sql, &[bead_id])?.remove(&bead_id).unwrap_or_default();
         Ok(Bead::of(self.state, &bead, &newest))
     }
@@ -108,6 +112,21 @@ impl Desk {
                 }
             },
             view,
+        )
+    }
+
+    /// Applies several commands in one commit: each is applied or refused for itself.
+    pub(super) fn handle_each(
+        &self,
+        commands: Vec<Command>,
+    ) -> Result<Committed<Vec<std::result::Result<Applied, rig::Refusal>>>> {
+        let references: SortedSet<rig::Reference> = commands.iter().flat_map(Command::references).collect();
+        self.commit(
+            |mut state, context| {
+                store::recall(&self.sql, &mut state, &Vec::from_iter(references))?;
+                Ok(rig::handle_each(state, context, commands))
+            },
+            |_, results| Ok(results),
         )
     }
 

@@ -10,6 +10,7 @@ mod agent;
 pub mod calls;
 mod commit;
 mod effects;
+mod hands;
 mod messages;
 mod publish;
 mod reads;
@@ -123,6 +124,17 @@ impl Desk {
             Fail => work::fail,
             Retry => work::retry,
             JudgeReview => work::judge_review,
+            SubmitWork => hands::submit,
+            CloseOwn => hands::close_own,
+            Reassign => hands::reassign,
+            MoveAway => hands::move_away,
+            ToEach => hands::to_each,
+            DeleteInStatus => hands::delete_in_status,
+            ActOnAgent => hands::act,
+            ShowAgent => hands::show_agent,
+            AgentAssignments => hands::agent_assignments,
+            SaidOfSession => hands::said,
+            ExplainBead => reads::explain,
             BeadAssignments => reads::assignments,
             ListAgents => reads::agents,
             ListEvents => reads::events,

@@ -4,15 +4,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gastown_core::id::{AgentId, BeadId, TownId};
-use gastown_core::rig::bead;
 use gastown_core::rig::bead::BeadStatus;
 use gastown_core::rig::state::State;
+use gastown_core::rig::{assignment, bead};
 use gastown_core::wire::api::agent::{Agent, Assignment};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::Event;
+use gastown_core::wire::api::explain::{Explain, History};
 use gastown_core::wire::api::town::RigCounts;
 
-use super::calls::{BeadAssignments, ListAgents, ListBeads, ListEvents, Overview, ShowBead, ShowOverview, Whereabouts};
+use super::calls::{
+    BeadAssignments, BeadPage, ExplainBead, ListAgents, ListBeads, ListEvents, Overview, ShowBead, ShowOverview,
+    Whereabouts,
+};
 use super::commit::View;
 use super::store::{beads, events};
 use super::{Desk, publish, store};
@@ -31,10 +35,28 @@ pub(super) async fn whereabouts(desk: &Rc<Desk>, _: Whereabouts) -> Result<TownI
 }
 
 /// A page of beads.
-pub(super) async fn beads(desk: &Rc<Desk>, call: ListBeads) -> Result<Vec<Bead>> {
+pub(super) async fn beads(desk: &Rc<Desk>, call: ListBeads) -> Result<BeadPage> {
     desk.is_of(call.town_id)?;
     let found = beads::list(&desk.sql, &call.filter)?;
-    desk.read(|state| shapes(desk, state, &found))
+    let total = if call.counts { beads::count(&desk.sql, &call.filter)? } else { 0 };
+    desk.read(|state| Ok(BeadPage { beads: shapes(desk, state, &found)?, total }))
+}
+
+/// Why a bead is where it is.
+pub(super) async fn explain(desk: &Rc<Desk>, call: ExplainBead) -> Result<Explain> {
+    desk.is_of(call.town_id)?;
+    let assignments = store::assignments_of_bead(&desk.sql, call.bead_id)?;
+    let review = store::reviews_of_bead(&desk.sql, call.bead_id)?.into_iter().next().map(|history| history.review);
+    let (now, catalogue) = (desk.now()?, crate::catalogue::catalogue()?);
+    desk.read(|state| {
+        let view = View { state, sql: &desk.sql };
+        let bead = view.row(call.bead_id)?;
+        let names = state.edges.keys().filter(|(dependent, _)| *dependent == call.bead_id);
+        let blockers = names.filter_map(|(_, blocker)| view.row(*blocker).ok()).collect();
+        let model = assignment::resolution(state, catalogue, &bead);
+        let history = History { assignments, review, blockers };
+        Ok(Explain::of(state, view.bead(call.bead_id)?, &bead, &history, model, now))
+    })
 }
 
 /// One bead.

@@ -141,7 +141,7 @@ impl Desk {
 }
 
 /// Runs a command about one bead and shows the bead.
-async fn run(desk: &Rc<Desk>, command: Command) -> Result<Bead> {
+pub(super) async fn run(desk: &Rc<Desk>, command: Command) -> Result<Bead> {
     let committed = desk.handle(command, |view, applied| view.bead(bead_id_of(applied)?))?;
     desk.act(committed.effects).await;
     Ok(committed.value)
@@ -188,7 +188,7 @@ fn chosen(model: Option<&str>) -> Result<Option<ModelId>> {
     ModelId::chosen(model).map_err(|bad: BadModelId| Refusal::new(Code::BadModelId, bad.to_string()).into())
 }
 
-fn bead_id_of(applied: Applied) -> Result<BeadId> {
+pub(super) fn bead_id_of(applied: Applied) -> Result<BeadId> {
     match applied {
         Applied::Bead(bead_id) | Applied::Judged(bead_id) => Ok(bead_id),
         other @ (Applied::Done(_)

@@ -90,6 +90,17 @@ pub fn handle(
     }
 }
 
+/// Applies several commands in order, each of them or its refusal, then plans once: what a bulk call does.
+pub fn handle_each(
+    state: State,
+    context: Context<'_>,
+    commands: Vec<Command>,
+) -> (Planned, Vec<Result<Applied, Refusal>>) {
+    let mut plan = Plan::new(state, context);
+    let results = commands.into_iter().map(|command| command::apply(&mut plan, command)).collect();
+    (run_rules(plan), results)
+}
+
 fn run_rules(mut plan: Plan<'_>) -> Planned {
     for &(name, rule) in RULES {
         plan.enter(name);

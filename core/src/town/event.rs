@@ -151,6 +151,7 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
             RigToTown::TriageResolved(decision) => triage::resolved(plan, rig_id, *decision),
             RigToTown::TriageEnded { batch_id } => triage::batch_ended(plan, rig_id, batch_id),
             RigToTown::MailOut(mail) => plan.route(TownMail::out(rig_id, *mail)),
+            RigToTown::BeadMoved { to, bead } => bead_moved(plan, rig_id, to, bead),
             RigToTown::Feed { frames } => {
                 for frame in frames {
                     plan.write(Write::Frame(Some(rig_id), frame));
@@ -161,6 +162,12 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
     plan.set_heard(rig_id);
     plan.write(Write::Applied(rig_id, last));
     Receipt::Applied
+}
+
+/// A bead on its way: to the rig it was moved to, or home again when that rig is gone meanwhile.
+fn bead_moved(plan: &mut Plan, from: RigId, to: RigId, bead: Box<protocol::MovedBead>) {
+    let home = if plan.state().rigs.contains_key(&to) { to } else { from };
+    plan.post(home, protocol::TownToRig::AdoptBead(bead));
 }
 
 fn rig_is_active(plan: &mut Plan, rig_id: RigId, activity: Activity) {

@@ -437,6 +437,7 @@ impl Player {
                     answered.message,
                     if answered.retries { ", try again" } else { "" }
                 ),
+                TownToRig::AdoptBead(bead) => format!("{name} adopts bead {}", bead.title),
                 TownToRig::Ping => format!("{name} pinged"),
             });
         }

@@ -2,6 +2,7 @@
 
 use gastown_core::id::AgentId;
 use gastown_core::rig::agent::{Agent, AgentRole};
+use gastown_core::wire::api::agent::FormerAgent;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,6 +34,10 @@ const PUT_FORMER: &str = "
     insert or replace into former_agents (agent_id, role, name, identity, created_at)
     select agent_id, role, name, identity, created_at
     from agents
+    where agent_id = ?";
+const SELECT_FORMER: &str = "
+    select agent_id, role, name, identity, created_at
+    from former_agents
     where agent_id = ?";
 const DELETE: &str = "delete from agents where agent_id = ?";
 
@@ -93,4 +98,23 @@ pub(super) fn put(sql: &impl Sql, agent: &Agent) -> Result<(), SqlError> {
 pub(super) fn remove(sql: &impl Sql, agent_id: AgentId) -> Result<(), SqlError> {
     sql.run(PUT_FORMER, &[text(agent_id)])?;
     sql.run(DELETE, &[text(agent_id)])
+}
+
+/// An agent that is not registered any more.
+pub(super) fn former(sql: &impl Sql, agent_id: AgentId) -> Result<Option<FormerAgent>, SqlError> {
+    #[derive(Deserialize)]
+    struct FormerRow {
+        agent_id: AgentId,
+        role: AgentRole,
+        name: String,
+        identity: String,
+        created_at: Ms,
+    }
+    Ok(sql.first::<FormerRow>(SELECT_FORMER, &[text(agent_id)])?.map(|row| FormerAgent {
+        agent_id: row.agent_id,
+        role: row.role,
+        name: row.name,
+        identity: row.identity,
+        created_at: row.created_at.0,
+    }))
 }

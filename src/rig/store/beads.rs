@@ -61,9 +61,30 @@ const SELECT_LIST: &str = select!(
        and (?6 is null or parent_id = ?6)
        and (?7 is null or instr(lower(title), lower(?7)) > 0)
        and (?8 is null or updated_at >= ?8)
+       and (?11 is null or convoy_id = ?11)
+       and (?12 is null or (created_at, bead_id) < (?12, ?13))
      order by created_at desc, bead_id desc
      limit ?9 offset ?10"
 );
+
+/// How many the same filters let through.
+const SELECT_COUNT: &str = "
+    select count(*) as total
+    from beads
+    where (?1 is null or status in (select value from json_each(?1)))
+      and (?2 is null or type in (select value from json_each(?2)))
+      and (?3 is null or bead_id in
+            (select bead_id from bead_labels where label in (select value from json_each(?3))))
+      and (?4 is null or priority in (select value from json_each(?4)))
+      and (?5 is null or bead_id in
+            (select a.bead_id
+             from assignments a
+             where a.agent_id = ?5
+               and a.epoch = (select max(n.epoch) from assignments n where n.bead_id = a.bead_id)))
+      and (?6 is null or parent_id = ?6)
+      and (?7 is null or instr(lower(title), lower(?7)) > 0)
+      and (?8 is null or updated_at >= ?8)
+      and (?9 is null or convoy_id = ?9)";
 
 const PUT: &str = "
     insert into beads
@@ -240,6 +261,10 @@ pub struct Filter {
     pub q: Option<String>,
     /// Changed since then.
     pub updated_since: Option<Timestamp>,
+    /// Of this convoy.
+    pub convoy_id: Option<ConvoyId>,
+    /// Only what comes after this one in the list.
+    pub after: Option<(Timestamp, BeadId)>,
     /// At most so many …
     pub limit: u32,
     /// … leaving out so many.
@@ -273,23 +298,37 @@ pub fn recent(sql: &impl Sql, since: Timestamp, limit: u32) -> Result<Vec<Bead>,
 
 /// A page of a narrowed list.
 pub fn list(sql: &impl Sql, filter: &Filter) -> Result<Vec<Bead>, SqlError> {
-    let levels: Vec<i64> = filter.priority.iter().map(|priority| priority.level()).collect();
-    let rows: Vec<Row> = sql.rows(
-        SELECT_LIST,
-        &[
-            any_of(&filter.status),
-            any_of(&filter.kind),
-            any_of(&filter.label),
-            any_of(&levels),
-            text_or_null(filter.agent_id),
-            text_or_null(filter.parent_id),
-            filter.q.clone().into(),
-            filter.updated_since.into(),
-            filter.limit.into(),
-            filter.offset.into(),
-        ],
-    )?;
+    let mut values = narrowed(filter);
+    values.extend([filter.limit.into(), filter.offset.into(), text_or_null(filter.convoy_id)]);
+    values.extend([filter.after.map(|(at, _)| at).into(), text_or_null(filter.after.map(|(_, id)| id))]);
+    let rows: Vec<Row> = sql.rows(SELECT_LIST, &values)?;
     Ok(rows.into_iter().map(Bead::from).collect())
+}
+
+/// How many beads a filter lets through, on all pages.
+pub fn count(sql: &impl Sql, filter: &Filter) -> Result<u32, SqlError> {
+    #[derive(Deserialize)]
+    struct CountRow {
+        total: u32,
+    }
+    let mut values = narrowed(filter);
+    values.push(text_or_null(filter.convoy_id));
+    Ok(sql.first::<CountRow>(SELECT_COUNT, &values)?.map_or(0, |row| row.total))
+}
+
+/// The first eight parameters of a list and of its count.
+fn narrowed(filter: &Filter) -> Vec<sql::Value> {
+    let levels: Vec<i64> = filter.priority.iter().map(|priority| priority.level()).collect();
+    vec![
+        any_of(&filter.status),
+        any_of(&filter.kind),
+        any_of(&filter.label),
+        any_of(&levels),
+        text_or_null(filter.agent_id),
+        text_or_null(filter.parent_id),
+        filter.q.clone().into(),
+        filter.updated_since.into(),
+    ]
 }
 
 fn any_of<T: Serialize>(values: &[T]) -> sql::Value {

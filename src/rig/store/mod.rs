@@ -24,6 +24,7 @@ use gastown_core::rig::bead::Bead;
 use gastown_core::rig::mail::Mail;
 use gastown_core::rig::review::{GateRun, Review, Round};
 use gastown_core::rig::{Reference, State, Write};
+use gastown_core::wire::api::agent::FormerAgent;
 use gastown_core::wire::api::bead::NewestAssignment;
 
 use crate::sql::{Sql, SqlError};
@@ -120,6 +121,11 @@ pub fn recall_spender(sql: &impl Sql, state: &mut State, assignment_id: Assignme
 /// A bead, live or not.
 pub fn bead(sql: &impl Sql, bead_id: BeadId) -> Result<Option<Bead>, SqlError> {
     beads::find(sql, bead_id)
+}
+
+/// An agent that is not registered any more.
+pub fn former_agent(sql: &impl Sql, agent_id: AgentId) -> Result<Option<FormerAgent>, SqlError> {
+    agents::former(sql, agent_id)
 }
 
 /// Assignments of a bead, newest first.

@@ -90,6 +90,7 @@ const fn kind(message: &RigToTown) -> &'static str {
         RigToTown::TriageResolved(_) => "triage_resolved",
         RigToTown::TriageEnded { .. } => "triage_ended",
         RigToTown::MailOut(_) => "mail_out",
+        RigToTown::BeadMoved { .. } => "bead_moved",
         RigToTown::Feed { .. } => "feed",
     }
 }

@@ -130,6 +130,7 @@ const fn kind(message: &TownToRig) -> &'static str {
         TownToRig::WrapUp { .. } => "wrap_up",
         TownToRig::RunTriage { .. } => "run_triage",
         TownToRig::EscalationAnswered(_) => "escalation_answered",
+        TownToRig::AdoptBead(_) => "adopt_bead",
         TownToRig::Ping => "ping",
     }
 }

@@ -13,7 +13,9 @@ use gastown_core::id::{
     AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, NudgeId, RigId, TownId,
 };
 use gastown_core::models::{Catalogue, RigModels, RigRoleModels, TownModels};
-use gastown_core::protocol::{Configure, Numbered, Outbox, Priority, RigToTown, Spending, TownState, TownToRig};
+use gastown_core::protocol::{
+    Configure, MovedBead, Numbered, Outbox, Priority, RigToTown, Spending, TownState, TownToRig,
+};
 use gastown_core::rig::assignment::{Assignment, Slot};
 use gastown_core::rig::bead::{Bead, HELD};
 use gastown_core::rig::breaker::Breaker;
@@ -250,6 +252,7 @@ impl World {
                 agent_id: None,
                 actor,
             }),
+            20 if random.one_in(6) => Command::MoveBead { bead_id, to: RigId::from_u128(9), actor },
             22 | 23 => by_hand(random, agent_id, bead_id, actor),
             0..=2 => Command::CreateBead(NewBead {
                 bead_id: random.maybe(BeadId::from_u128(random_id(self.now, 1))),
@@ -356,6 +359,18 @@ impl World {
                 let convoy_id = self.random.maybe(ConvoyId::from_u128(7));
                 vec![TownToRig::WrapUp { convoy_id, message: "The budget is used up.".to_owned() }]
             }
+            2 if self.random.one_in(2) => vec![TownToRig::AdoptBead(Box::new(MovedBead {
+                bead_id: BeadId::from_u128(random_id(self.now, 2)),
+                title: "From elsewhere".to_owned(),
+                body: None,
+                priority: Priority::Low,
+                labels: ["bug".to_owned()].into(),
+                metadata: serde_json::Map::new(),
+                model: None,
+                budget_micros: None,
+                created_by: "ann".to_owned(),
+                created_at: self.now,
+            }))],
             2 => vec![TownToRig::Ping],
             _ => Vec::new(),
         };

@@ -13,8 +13,8 @@ use gastown_core::id::{
 };
 use gastown_core::models::Catalogue;
 use gastown_core::protocol::{
-    Activity, Escalation, Frame, MailOut, MailParty, MailTo, Numbered, Outbox, Priority, RigToTown, Severity, Spending,
-    TownToRig, TriageAction, TriageAsked, TriageKind, TriageResolved,
+    Activity, Escalation, Frame, MailOut, MailParty, MailTo, MovedBead, Numbered, Outbox, Priority, RigToTown,
+    Severity, Spending, TownToRig, TriageAction, TriageAsked, TriageKind, TriageResolved,
 };
 use gastown_core::session::{
     Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Step, Usage,
@@ -284,7 +284,7 @@ impl World {
         let random = &mut self.random;
         let assignment_id = random.pick(slots.clone()).unwrap_or(AssignmentId::from_u128(random.id()));
         let dedup_key = format!("bead:{}", random.below(4));
-        match random.below(16) {
+        match random.below(18) {
             13 => RigToTown::StartFailed {
                 assignment_id,
                 code: "boot_timeout".to_owned(),
@@ -361,6 +361,21 @@ impl World {
                 body: "Which \"key\"?".to_owned(),
                 created_at: self.now,
             })),
+            16 => RigToTown::BeadMoved {
+                to: random.maybe(rig_id).unwrap_or(RigId::from_u128(9)),
+                bead: Box::new(MovedBead {
+                    bead_id: BeadId::from_u128(5),
+                    title: "Fix it".to_owned(),
+                    body: None,
+                    priority: Priority::Low,
+                    labels: ["bug".to_owned()].into(),
+                    metadata: serde_json::Map::new(),
+                    model: None,
+                    budget_micros: None,
+                    created_by: "ann".to_owned(),
+                    created_at: self.now,
+                }),
+            },
             _ => RigToTown::Feed {
                 frames: vec![Frame {
                     frame: "bead.updated".to_owned(),

@@ -124,7 +124,7 @@ fn is_repeat(bead: &Bead, new: &NewBead, now: crate::time::Timestamp) -> bool {
 }
 
 /// Digits of the id that no other bead of the rig in view has; beads that begin alike are recalled before (S24).
-fn digits_needed(plan: &Plan, bead_id: BeadId) -> u32 {
+pub(super) fn digits_needed(plan: &Plan, bead_id: BeadId) -> u32 {
     let shared = |digits: u32| {
         let own = bead_id.digits(digits as usize);
         plan.state().beads.keys().any(|other| *other != bead_id && other.digits(digits as usize) == own)

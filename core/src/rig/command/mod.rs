@@ -7,6 +7,7 @@ mod claims;
 mod delete;
 mod edges;
 mod messages;
+mod moves;
 mod reviews;
 
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::event::SessionKey;
 use super::plan::Plan;
 use super::review::Verdict;
 use super::triage::{self, Decide};
-use crate::id::{AgentId, AssignmentId, BeadId, MailId, NudgeId};
+use crate::id::{AgentId, AssignmentId, BeadId, MailId, NudgeId, RigId};
 use crate::models::ModelId;
 use crate::session::Role;
 
@@ -25,6 +26,7 @@ pub use agents::NewAgent;
 pub use beads::{BeadPatch, NewBead};
 pub use claims::Submit;
 pub use messages::{NewMail, NewNudge, Receiver};
+pub(super) use moves::adopt;
 pub use reviews::{Done, Judge};
 
 /// A command.
@@ -72,6 +74,15 @@ pub enum Command {
     DeleteBead {
         /// Which.
         bead_id: BeadId,
+        /// Who asks.
+        actor: String,
+    },
+    /// Hand a bead that was never started to another rig.
+    MoveBead {
+        /// Which.
+        bead_id: BeadId,
+        /// To which rig.
+        to: RigId,
         /// Who asks.
         actor: String,
     },
@@ -305,7 +316,7 @@ impl Command {
             | Self::Reassign { bead_id, .. }
             | Self::Hook { bead_id, .. }
             | Self::Submit(Submit { bead_id, .. }) => vec![Reference::Bead(*bead_id)],
-            Self::DeleteBead { bead_id, .. } => vec![Reference::Family(*bead_id)],
+            Self::DeleteBead { bead_id, .. } | Self::MoveBead { bead_id, .. } => vec![Reference::Family(*bead_id)],
             Self::PersonJudges { review_id, .. } => vec![Reference::Bead(*review_id)],
             Self::Done(Done { session, .. })
             | Self::Judge(Judge { session, .. })
@@ -345,6 +356,7 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
             beads::retry_bead(plan, bead_id, keep_branch, model, &actor)
         }
         Command::DeleteBead { bead_id, actor } => delete::delete_bead(plan, bead_id, &actor),
+        Command::MoveBead { bead_id, to, actor } => moves::move_bead(plan, bead_id, to, &actor),
         Command::Submit(submit) => claims::submit(plan, submit),
         Command::CloseOwn { bead_id, agent_id } => agents::close_own(plan, bead_id, agent_id),
         Command::Reassign { bead_id, agent_id, actor } => agents::reassign(plan, bead_id, agent_id, &actor),

@@ -5,7 +5,7 @@ use crate::id::{AssignmentId, ConvoyId};
 use crate::limits::FINISH_LIMIT;
 use crate::protocol::{self, DeliverMail, Numbered, TownToRig};
 use crate::rig::assignment::{self, Assignment, GuppTier, Pending, Phase};
-use crate::rig::command::Reference;
+use crate::rig::command::{self, Reference};
 use crate::rig::mail::{self, Mail};
 use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::rules;
@@ -27,6 +27,7 @@ pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> 
             }
             TownToRig::RunTriage { .. } => (),
             TownToRig::EscalationAnswered(answered) => answer::answered(plan, *answered),
+            TownToRig::AdoptBead(bead) => command::adopt(plan, *bead),
             TownToRig::Ping => (),
         }
     }
@@ -182,6 +183,7 @@ pub(super) fn references(message: &TownToRig) -> Vec<Reference> {
     match message {
         TownToRig::RunTriage { batch_id, .. } => vec![Reference::Bead(*batch_id)],
         TownToRig::EscalationAnswered(answered) => answered.bead_id.map(Reference::Bead).into_iter().collect(),
+        TownToRig::AdoptBead(bead) => vec![Reference::Bead(bead.bead_id), Reference::Namesakes(bead.bead_id)],
         TownToRig::Configure(_)
         | TownToRig::GrantSlot { .. }
         | TownToRig::TownState(_)

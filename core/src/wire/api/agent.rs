@@ -65,6 +65,35 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// An agent that is not registered any more, but still named by history.
+    pub fn former(rig_id: RigId, former: FormerAgent) -> Self {
+        Self {
+            id: former.agent_id,
+            rig_id: Some(rig_id),
+            role: former.role,
+            name: former.name,
+            identity: former.identity,
+            status: AgentStatus::Dead,
+            current_hook_bead_id: None,
+            dispatch_attempts: 0,
+            last_activity_at: None,
+            checkpoint: None,
+            created_at: former.created_at,
+            agent_status_message: None,
+            agent_status_updated_at: None,
+            version: 0,
+            assignment: None,
+            state_reason: Some("It is not registered any more.".to_owned()),
+            current_tool: None,
+            context_used_percent: None,
+            rss_bytes: None,
+            pending_nudges: 0,
+            undelivered_mail: 0,
+            tokens: Tokens::default(),
+            cost_usd: None,
+        }
+    }
+
     /// An agent of a rig.
     pub fn of(state: &State, agent: &agent::Agent) -> Self {
         let live = state.assignment_of_agent(agent.agent_id);
@@ -98,6 +127,21 @@ impl Agent {
             cost_usd: live.and_then(|assignment| cost_usd(assignment.cost_micros)),
         }
     }
+}
+
+/// What is left of an agent whose name is free again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerAgent {
+    /// Identity.
+    pub agent_id: AgentId,
+    /// What it was for.
+    pub role: AgentRole,
+    /// What it was called.
+    pub name: String,
+    /// The same, in full.
+    pub identity: String,
+    /// When it was registered.
+    pub created_at: Timestamp,
 }
 
 fn status_of(assignment: &assignment::Assignment) -> AgentStatus {
@@ -342,7 +386,7 @@ impl Request for SpokenFor {
 }
 
 /// A full commit hash in lower case.
-fn commit(fields: &mut Fields<'_>) -> Option<String> {
+pub(super) fn commit(fields: &mut Fields<'_>) -> Option<String> {
     let commit = fields.optional_text("commit", 1, 64)?;
     let is_hex = commit.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if is_hex && [40, 64].contains(&commit.len()) {

@@ -81,7 +81,12 @@ impl Bead {
     /// A bead of a rig. `newest` speaks where no assignment or review is live.
     pub fn of(state: &State, bead: &bead::Bead, newest: &NewestAssignment) -> Self {
         let live = state.assignment_of_bead(bead.bead_id);
-        let agent_id = live.map(|a| a.agent_id).or(newest.agent_id);
+        // Whoever had an open bead before has it no more; in review or at its end it is who did the work.
+        let shows_worker = match bead.status {
+            BeadStatus::InReview | BeadStatus::Closed | BeadStatus::Failed => true,
+            BeadStatus::Open | BeadStatus::InProgress => false,
+        };
+        let agent_id = live.map(|a| a.agent_id).or_else(|| newest.agent_id.filter(|_| shows_worker));
         let name = |id: AgentId| state.agents.get(&id).map(|agent| agent.name.clone());
         let review = state.review_of_source(bead.bead_id).or_else(|| state.reviews.get(&bead.bead_id));
         let mut metadata = bead.metadata.clone();
@@ -113,7 +118,7 @@ impl Bead {
             blocked_by: blockers(state, bead.bead_id),
             convoy_id: bead.convoy_id,
             skipped: false,
-            assignee_name: agent_id.and_then(name).or_else(|| newest.agent_name.clone()),
+            assignee_name: agent_id.and_then(name).or_else(|| newest.agent_name.clone().filter(|_| shows_worker)),
             branch: bead.branch.clone(),
             pr_url: None,
             review_state: review.map(|review| review.state).or(newest.review_state),
@@ -154,7 +159,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn of(failure: &bead::Failure) -> Self {
+    /// The stored reason.
+    pub fn of(failure: &bead::Failure) -> Self {
         Self {
             code: failure.code.to_string(),
             message: failure.message.clone(),

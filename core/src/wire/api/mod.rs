@@ -6,6 +6,8 @@
 pub mod agent;
 pub mod bead;
 pub mod event;
+pub mod explain;
+pub mod hand;
 pub mod mail;
 pub mod mayor;
 pub mod nudge;

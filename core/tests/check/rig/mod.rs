@@ -8,9 +8,8 @@ use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, T
 use gastown_core::models::{Catalogue, RigModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, RigToTown, TownBreaker, TownState, TownToRig};
 use gastown_core::rig::assignment::Phase;
-use gastown_core::rig::bead::BeadStatus;
 use gastown_core::rig::breaker::Breaker;
-use gastown_core::rig::command::{BeadPatch, Done, Judge, NewAgent, NewBead, Submit};
+use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead};
 use gastown_core::rig::event::{Beat, JobAnswer, JobFact, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use gastown_core::rig::review::Verdict;
 use gastown_core::rig::state::{Rig, RigStatus};
@@ -20,6 +19,7 @@ use gastown_core::time::Timestamp;
 
 use super::{START, duration, split};
 
+mod hands;
 mod messages;
 mod reports;
 mod triage;
@@ -55,6 +55,7 @@ struct Player {
     /// Open escalations, as the Town keeps them.
     inbox: BTreeSet<String>,
     told: Vec<String>,
+    moved: Option<gastown_core::protocol::MovedBead>,
 }
 
 impl Player {
@@ -96,6 +97,7 @@ impl Player {
             archived_assignments: BTreeMap::new(),
             inbox: BTreeSet::new(),
             told: Vec::new(),
+            moved: None,
         };
         player.configure();
         let town = player.town.clone();
@@ -128,6 +130,14 @@ impl Player {
             ["update", name, rest @ ..] => self.update(name, rest),
             ["claim", name, rest @ ..] => self.claim(name, rest),
             ["submit", name, rest @ ..] => self.submit(name, rest),
+            ["move", name, to] => {
+                let to = RigId::from_u128(to.parse::<u128>().unwrap() << 96);
+                self.command(Command::MoveBead { bead_id: self.bead(name), to, actor: "ann".into() });
+            }
+            ["adopt"] => {
+                let bead = self.moved.clone().unwrap();
+                self.town_says(vec![TownToRig::AdoptBead(Box::new(bead))]);
+            }
             ["delete", name] => self.command(Command::DeleteBead { bead_id: self.bead(name), actor: "ann".into() }),
             ["register", role, name, rest @ ..] => self.register(role, name, rest),
             ["get", role] => self.command(Command::GetAgent(role.parse().unwrap())),
@@ -286,37 +296,6 @@ impl Player {
             _ => panic!("update: {rest:?}"),
         }
         self.command(Command::UpdateBead { bead_id, patch, actor: "ann".into() });
-    }
-
-    fn claim(&mut self, name: &str, rest: &[&str]) {
-        let actor = rest.get(1).copied().unwrap_or("ann").to_owned();
-        let patch = BeadPatch { status: Some(BeadStatus::InProgress), ..BeadPatch::default() };
-        self.command(Command::UpdateBead { bead_id: self.bead(name), patch, actor });
-    }
-
-    fn submit(&mut self, name: &str, rest: &[&str]) {
-        let mut submit = Submit {
-            bead_id: self.bead(name),
-            branch: "work".into(),
-            commit: Some("c0ffee".into()),
-            summary: None,
-            agent_id: None,
-            actor: "ann".into(),
-        };
-        for pair in rest.chunks(2) {
-            match *pair {
-                ["branch", branch] => submit.branch = branch.to_owned(),
-                ["by", who] => submit.actor = who.to_owned(),
-                ["agent", agent] => submit.agent_id = Some(self.agent(agent)),
-                _ => panic!("submit: {pair:?}"),
-            }
-        }
-        self.command(Command::Submit(submit));
-    }
-
-    fn register(&mut self, role: &str, name: &str, rest: &[&str]) {
-        let identity = rest.first().map_or_else(|| format!("{name}@somewhere"), |&identity| identity.to_owned());
-        self.command(Command::Register(NewAgent { role: role.parse().unwrap(), name: name.to_owned(), identity }));
     }
 
     fn done(&mut self, agent: &str, rest: &[&str]) {
@@ -512,32 +491,6 @@ impl Player {
         }
     }
 
-    fn recall_family(&self, state: &mut State, id: BeadId) {
-        let mut family = vec![id];
-        while let Some(id) = family.pop() {
-            self.archive.get(&id).into_iter().for_each(|bead| state.recall_bead(bead.clone()));
-            family.extend(self.archive.values().filter(|bead| bead.parent_id == Some(id)).map(|bead| bead.bead_id));
-            family.extend(state.beads.values().filter(|bead| bead.parent_id == Some(id)).map(|bead| bead.bead_id));
-        }
-    }
-
-    /// Brings back what the shell would load for a command or a fact.
-    fn recall(&self, state: &mut State, references: &[rig::Reference]) {
-        for reference in references {
-            match reference {
-                rig::Reference::Bead(id) => self.archive.get(id).into_iter().for_each(|b| state.recall_bead(b.clone())),
-                rig::Reference::Family(id) => self.recall_family(state, *id),
-                rig::Reference::Namesakes(id) => {
-                    let alike = self.archive.values().filter(|bead| bead.bead_id.short() == id.short());
-                    alike.for_each(|bead| state.recall_bead(bead.clone()));
-                }
-                rig::Reference::Assignment(id) => {
-                    self.archived_assignments.get(id).into_iter().for_each(|a| state.recall_assignment(a.clone()));
-                }
-            }
-        }
-    }
-
     fn observe(&mut self, events: Vec<Event>) {
         let mut state = self.state.take().unwrap();
         self.recall(&mut state, &events.iter().flat_map(Event::references).collect::<Vec<_>>());
@@ -619,6 +572,7 @@ impl Player {
                 | RigToTown::TriageResolved(_)
                 | RigToTown::TriageEnded { .. }
                 | RigToTown::MailOut(_)
+                | RigToTown::BeadMoved { .. }
                 | RigToTown::Feed { .. } => (),
             }
         }
@@ -724,6 +678,10 @@ impl Player {
                 }
                 RigToTown::TriageEnded { .. } => self.told.push("triage ended".into()),
                 RigToTown::TriageAsked(asked) => self.told.push(format!("triage asked: {}", asked.kind)),
+                RigToTown::BeadMoved { to, bead } => {
+                    self.told.push(format!("{} moves to rig {}", self.name(bead.bead_id), to.short()));
+                    self.moved = Some(bead.as_ref().clone());
+                }
                 RigToTown::MailOut(mail) => self.told.push(format!("mail out: {}", mail.subject)),
                 RigToTown::SlotAsked { .. }
                 | RigToTown::SlotReleased { .. }
@@ -791,41 +749,6 @@ impl Player {
         let mut names: Vec<&str> = state.agents.values().map(|agent| agent.name.as_str()).collect();
         names.sort_by_key(|name| gastown_core::rig::agent::name_rank(name));
         self.told.push(names.join(" "));
-    }
-
-    /// A bead as people see it; what is over is looked up where it was put away.
-    fn tell_bead(&mut self, name: &str) {
-        let id = self.bead(name);
-        let state = self.state.as_ref().unwrap();
-        let Some(bead) = state.beads.get(&id).or_else(|| self.archive.get(&id)) else {
-            return self.told.push(format!("{name} is not there"));
-        };
-        let mut text = format!("{name} {} attempt {} {} \"{}\"", bead.status, bead.attempt, bead.priority, bead.title);
-        for (what, value) in [
-            ("assignee", state.assignment_of_bead(id).map(|live| agent_name(state, state, live))),
-            ("labels", (!bead.labels.is_empty()).then(|| Vec::from_iter(bead.labels.iter().cloned()).join(","))),
-            ("branch", bead.branch.clone()),
-            ("by", bead.claimed_by.clone()),
-            ("meta", (!bead.metadata.is_empty()).then(|| serde_json::to_string(&bead.metadata).unwrap())),
-            ("checkpoint", bead.checkpoint.as_ref().map(ToString::to_string)),
-        ] {
-            text += &value.map(|value| format!(", {what} {value}")).unwrap_or_default();
-        }
-        let counters = (bead.start_failures, bead.lost_leases, bead.agent_errors);
-        if counters != (0, 0, 0) {
-            text += &format!(", counters {counters:?}");
-        }
-        let text = self.names(&text);
-        self.told.push(text);
-    }
-
-    fn tell_agent(&mut self, name: &str) {
-        let id = self.agent(name);
-        let state = self.state.as_ref().unwrap();
-        let shape = gastown_core::wire::api::agent::Agent::of(state, &state.agents[&id]);
-        let hook = shape.current_hook_bead_id.map_or("nothing".to_owned(), |id| self.name(id));
-        let checkpoint = shape.checkpoint.map(|data| format!(", checkpoint {data}")).unwrap_or_default();
-        self.told.push(format!("{} {} on {hook}{checkpoint}", shape.name, shape.status));
     }
 
     fn agent(&self, name: &str) -> gastown_core::id::AgentId {
