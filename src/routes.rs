@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, feed, hands, health, mayor, mayor_tools, messages, people, rigs, runtime, session, sling,
-    towns,
+    agents, beads, config, feed, hands, health, inbox, mayor, mayor_tools, messages, people, rigs, runtime, session,
+    sling, towns,
 };
 
 /// Methods that rows have.
@@ -149,8 +149,12 @@ pub static ROUTES: &[Route] = routes! {
     // Feed, live stream, escalations (3.6)
     Get    "/api/towns/{townId}/events"                   [TownMember]             => feed::list;
     Get    "/api/towns/{townId}/events/stream"            [TownMember]             => feed::stream;
-    Get    "/api/towns/{townId}/escalations"              [TownMember]             => feed::escalations;
-    Post   "/api/towns/{townId}/escalations/{escalationId}/acknowledge" [TownMember] => feed::acknowledge;
+    Get    "/api/towns/{townId}/escalations"              [TownMember]             => inbox::escalations;
+    Get    "/api/towns/{townId}/escalations/{escalationId}" [TownMember]           => inbox::escalation;
+    Post   "/api/towns/{townId}/escalations/{escalationId}/acknowledge" [TownMember] => inbox::acknowledge;
+    Post   "/api/towns/{townId}/escalations/{escalationId}/reply" [TownMember] K   => inbox::reply;
+    Get    "/api/towns/{townId}/mail"                     [TownMember]             => inbox::mails;
+    Post   "/api/towns/{townId}/mail"                     [TownMember] K           => inbox::post_mail;
 
     // Settings and town control (3.7)
     Get    "/api/towns/{townId}/config"                   [TownMember]             => config::show;
@@ -217,6 +221,8 @@ pub static ROUTES: &[Route] = routes! {
     Delete "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/hook" [Agent, TownMember] Idle => hands::unhook;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/completed" [Agent]   => hands::completed;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/eviction-context" [Agent] => hands::eviction_context;
+    Post   "/api/towns/{townId}/rigs/{rigId}/escalations" [RigAgents] K            => inbox::escalate;
+    Post   "/api/towns/{townId}/rigs/{rigId}/triage/resolve" [RigAgents] <Triage>  => inbox::resolve_triage;
     Post   "/api/towns/{townId}/rigs/{rigId}/mail"        [RigAgents] K            => messages::send;
     Post   "/api/towns/{townId}/rigs/{rigId}/nudge"       [RigAgents, Mayor] K     => messages::nudge;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/prime" [Agent]       => agents::prime;
@@ -260,6 +266,8 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/mayor/{townId}/tools/rigs/{rigId}/agents/{agentId}/reset" [Mayor] => hands::reset_of_rig;
     Get    "/api/mayor/{townId}/tools/agents"             [Mayor]                  => mayor_tools::agents;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents" [Mayor]                 => mayor_tools::agents;
+    Get    "/api/mayor/{townId}/tools/escalations"        [Mayor]                  => inbox::escalations;
+    Post   "/api/mayor/{townId}/tools/escalations/{escalationId}/acknowledge" [Mayor] => inbox::acknowledge;
     Post   "/api/mayor/{townId}/tools/mail"               [Mayor] K                => mayor_tools::mail;
     Post   "/api/mayor/{townId}/tools/nudge"              [Mayor] K                => messages::nudge_of_mayor;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents/{agentId}/pending-nudges" [Mayor] => messages::pending;

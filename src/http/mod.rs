@@ -18,6 +18,7 @@ pub mod config;
 pub mod feed;
 pub mod hands;
 pub mod health;
+pub mod inbox;
 pub mod mayor;
 pub mod mayor_tools;
 pub mod messages;

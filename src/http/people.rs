@@ -4,6 +4,7 @@ use futures::future::{join, join_all};
 use gastown_core::access::TownRole;
 use gastown_core::id::{AgentId, RigId};
 use gastown_core::rig::agent::AgentRole;
+use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, Slots, TownStatus};
@@ -15,11 +16,15 @@ use super::inbound::Inbound;
 use super::reply::Reply;
 use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
-use crate::town::calls::{Frames, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView};
+use crate::town::calls::{
+    EscalationFilter, Frames, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView,
+};
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
 
 /// Beads of a snapshot (api.md 4).
 const SNAPSHOT_BEADS: usize = 2_000;
+/// Open escalations of a snapshot: more than a person can look through.
+const SNAPSHOT_ESCALATIONS: usize = 500;
 /// Events of a snapshot.
 const SNAPSHOT_EVENTS: u32 = 50;
 
@@ -162,7 +167,12 @@ impl Scene {
             }
         }
         let mayor = inbound.ask_town(&ShowMayor {}).await?;
-        let escalations = inbound.ask_town(&ListEscalations {}).await?;
+        let filter = EscalationFilter {
+            states: vec![EscalationState::Open],
+            limit: SNAPSHOT_ESCALATIONS,
+            ..EscalationFilter::default()
+        };
+        let escalations = inbound.ask_town(&ListEscalations { filter }).await?;
         Ok(Self {
             frames,
             town: inbound.ask_town(&Show {}).await?,
@@ -170,7 +180,7 @@ impl Scene {
             overviews,
             mayor: mayor.status,
             mayor_agent: mayor.agent,
-            escalations: escalations.iter().map(|escalation| json!(escalation)).collect(),
+            escalations,
             runtime: runtime.ok(),
             slots_total: inbound.ask_town(&Setup {}).await?.config.max_sessions,
             warnings,

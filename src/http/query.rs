@@ -49,6 +49,16 @@ impl Query {
         self.0.iter().any(|(n, v)| n == name && matches!(v.as_str(), "" | "1" | "true"))
     }
 
+    /// A flag that may also be asked for as false.
+    pub fn truth(&self, name: &str) -> Result<Option<bool>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(_) => Err(invalid(name, "expected true or false".to_owned()).into()),
+        }
+    }
+
     /// One value of a closed list or an id.
     pub fn one<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>> {
         self.get(name).map(|text| text.parse().map_err(|e: T::Err| invalid(name, e.to_string()).into())).transpose()

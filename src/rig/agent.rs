@@ -240,7 +240,7 @@ fn ended(desk: &Desk, speaker: &Speaker) -> Option<LiveSession> {
 }
 
 /// The session of a call that may be the repeat of the one that ended it: the command decides.
-fn session_of(desk: &Desk, speaker: &Speaker) -> Result<SessionKey> {
+pub(super) fn session_of(desk: &Desk, speaker: &Speaker) -> Result<SessionKey> {
     match speaker.session {
         TokenSession::Named(session) => desk.is_of(speaker.town_id).map(|()| session),
         TokenSession::Short { .. } => desk.read(|state| live(state, speaker)).map(|live| live.session),

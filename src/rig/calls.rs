@@ -1,8 +1,8 @@
 //! What a rig can be asked, by the Worker, by its Town and by its TownContainer. One type per call, with its reply.
 
 use gastown_core::access::AgentSession;
-use gastown_core::id::{AgentId, BeadId, InstanceId, MailId, NudgeId, RigId, TownId};
-use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, InstanceId, MailId, NudgeId, RigId, TownId};
+use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig, TriageAction};
 use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::bead::{BeadStatus, BeadType};
 use gastown_core::rig::mail::MailTo;
@@ -162,6 +162,17 @@ pub struct Judged {
     /// The work that answers requested changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rework_bead_id: Option<BeadId>,
+}
+
+/// An agent as its town names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spokesman {
+    /// Its name.
+    pub agent_name: String,
+    /// Its live session.
+    pub assignment_id: Option<AssignmentId>,
+    /// What it works on.
+    pub bead_id: Option<BeadId>,
 }
 
 calls! {
@@ -509,6 +520,41 @@ calls! {
         /// Which.
         mail_ids: Vec<MailId>,
     } -> usize;
+    /// Who an agent is, and what it works on.
+    "/who_speaks" WhoSpeaks {
+        /// The town of the path.
+        town_id: TownId,
+        /// Who.
+        agent_id: AgentId,
+        /// Its session, which must be live.
+        speaker: Option<Speaker>,
+        /// A bead that must be this rig's.
+        bead_id: Option<BeadId>,
+    } -> Spokesman;
+    /// The agent of a triage batch decides one of its requests.
+    "/resolve_triage" ResolveTriage {
+        /// Who.
+        speaker: Speaker,
+        /// Which request.
+        request_id: BeadId,
+        /// What.
+        action: TriageAction,
+        /// Why.
+        notes: String,
+        /// What the agent concerned shall read.
+        guidance: Option<String>,
+    } -> Bead;
+    /// Mail to agents of this rig, newest first; reading delivers nothing.
+    "/list_mail" ListMail {
+        /// The town of the path.
+        town_id: TownId,
+        /// This one.
+        mail_id: Option<MailId>,
+        /// Of this thread.
+        thread_id: Option<MailId>,
+        /// At most so many.
+        limit: u32,
+    } -> Vec<Mail>;
     /// Mail to an agent of this rig.
     "/send_mail" Send {
         /// The town of the path.

@@ -18,6 +18,7 @@ mod refusal;
 mod runtime;
 pub mod store;
 mod tick;
+mod triage;
 mod work;
 
 use gastown_core::sorted::{SortedMap, SortedSet};
@@ -151,6 +152,9 @@ impl Desk {
             SendNudge => messages::send_nudge,
             PendingNudges => messages::pending_nudges,
             NudgeDelivered => agent::nudge_delivered,
+            WhoSpeaks => triage::who_speaks,
+            ResolveTriage => triage::resolve,
+            ListMail => reads::mail,
         });
         incoming.respond(reply).await
     }

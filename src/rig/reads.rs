@@ -11,11 +11,12 @@ use gastown_core::wire::api::agent::{Agent, Assignment};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::explain::{Explain, History};
+use gastown_core::wire::api::mail::Mail;
 use gastown_core::wire::api::town::RigCounts;
 
 use super::calls::{
-    BeadAssignments, BeadPage, ExplainBead, ListAgents, ListBeads, ListEvents, Overview, ShowBead, ShowOverview,
-    Whereabouts,
+    BeadAssignments, BeadPage, ExplainBead, ListAgents, ListBeads, ListEvents, ListMail, Overview, ShowBead,
+    ShowOverview, Whereabouts,
 };
 use super::commit::View;
 use super::store::{beads, events};
@@ -86,6 +87,13 @@ pub(super) async fn events(desk: &Rc<Desk>, call: ListEvents) -> Result<Vec<Even
     desk.is_of(call.town_id)?;
     let rows = events::list(&desk.sql, call.bead_id, call.agent_id, call.since, call.limit, call.offset)?;
     desk.read(|state| Ok(logged(state, &rows)))
+}
+
+/// Mail to agents of this rig, newest first.
+pub(super) async fn mail(desk: &Rc<Desk>, call: ListMail) -> Result<Vec<Mail>> {
+    desk.is_of(call.town_id)?;
+    let rows = store::mail_page(&desk.sql, call.mail_id, call.thread_id, call.limit)?;
+    desk.read(|state| Ok(rows.iter().map(|row| Mail::of(state, row)).collect()))
 }
 
 /// Everything that a dashboard shows.

@@ -186,6 +186,11 @@ pub fn json(value: &impl serde::Serialize) -> Value {
     Value::Text(json::to_string(value).unwrap_or_else(|_| "null".to_owned()))
 }
 
+/// A list of allowed values as a parameter; `null` allows everything.
+pub fn any<T: serde::Serialize>(values: &[T]) -> Value {
+    if values.is_empty() { Value::Null } else { json(&values) }
+}
+
 /// The parameters of a statement, each converted by `Into<Value>`.
 #[macro_export]
 macro_rules! params {

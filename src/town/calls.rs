@@ -3,10 +3,12 @@
 use gastown_core::sorted::SortedMap;
 
 use gastown_core::access::{Account, TownOwner, TownRole};
-use gastown_core::id::{AgentId, EscalationId, InstanceId, MessageId, RigId, TownId};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, EscalationId, InstanceId, MailId, MessageId, RigId, TownId};
 use gastown_core::models::Resolution;
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
 use gastown_core::town::state::AccountKind;
+use gastown_core::wire::api::escalation::{NewEscalation, ReplyEscalation as Answer};
+use gastown_core::wire::api::mail::{Mail, SendMail};
 use gastown_core::wire::api::town as api;
 use gastown_core::wire::control::{Author, RuntimeConfig};
 use gastown_core::wire::report::{EventBatch, Fact, Heartbeat, Outcome, Ref};
@@ -16,7 +18,10 @@ use serde_json::{Map, Value};
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
 
-/// Path of the live stream, which is no JSON: the body is `{"after": <seq or null>}`.
+pub use super::store::activity::EventFilter;
+pub use super::store::escalations::EscalationFilter;
+
+/// Path of the live stream, which is no JSON: the body is a [`super::stream::Wanted`].
 pub const STREAM: &str = "/stream";
 
 macro_rules! calls {
@@ -187,16 +192,81 @@ calls! {
         after_id: Option<String>,
     } => "/list_messages", Vec<Value>;
 
-    /// Open escalations, newest first.
-    ListEscalations {} => "/list_escalations", Vec<EscalationView>;
+    /// A part of the list of escalations, newest first.
+    ListEscalations {
+        /// Which.
+        filter: EscalationFilter,
+    } => "/list_escalations", Vec<Value>;
 
-    /// A person has seen it.
+    /// One escalation, open or closed.
+    ShowEscalation {
+        /// Which.
+        escalation_id: EscalationId,
+    } => "/show_escalation", Value;
+
+    /// An agent asks people to see something.
+    Escalate {
+        /// Its rig.
+        rig_id: RigId,
+        /// Who.
+        agent_id: AgentId,
+        /// Its name.
+        agent_name: String,
+        /// Its session, when one is live.
+        assignment_id: Option<AssignmentId>,
+        /// What it works on.
+        bead_id: Option<BeadId>,
+        /// What.
+        new: NewEscalation,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } => "/escalate", Kept<Value>;
+
+    /// A person, or the mayor, has seen it.
     Acknowledge {
         /// Which.
         escalation_id: EscalationId,
         /// Who.
         actor: String,
-    } => "/acknowledge", EscalationView;
+        /// What they add.
+        note: Option<String>,
+    } => "/acknowledge", Value;
+
+    /// A person answers.
+    ReplyEscalation {
+        /// Which.
+        escalation_id: EscalationId,
+        /// Who.
+        actor: String,
+        /// What.
+        reply: Answer,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } => "/reply_escalation", Kept<Value>;
+
+    /// Mail that the town keeps, newest first.
+    ListMail {
+        /// Of this thread.
+        thread_id: Option<MailId>,
+        /// At most so many.
+        limit: u32,
+    } => "/list_mail", Vec<Mail>;
+
+    /// Mail of a person to the mayor.
+    MailMayor {
+        /// Who.
+        from: String,
+        /// What.
+        mail: SendMail,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } => "/mail_mayor", Kept<Mail>;
+
+    /// A part of the feed, newest first.
+    ListEvents {
+        /// Which.
+        filter: EventFilter,
+    } => "/list_events", Vec<Value>;
 
     /// Frames of the town channel after `after_seq`, or the newest.
     ListFrames {
@@ -365,29 +435,6 @@ pub struct MayorView {
     pub agent: Value,
     /// What its next session would run with.
     pub resolution: Resolution,
-}
-
-/// **Escalation**, as far as the town knows it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
-pub struct EscalationView {
-    pub id: EscalationId,
-    pub bead_id: EscalationId,
-    pub title: String,
-    pub severity: gastown_core::protocol::Severity,
-    pub category: Option<String>,
-    pub message: String,
-    pub acknowledged: u8,
-    pub re_escalation_count: u32,
-    pub source_rig_id: Option<RigId>,
-    pub source_agent_id: Option<AgentId>,
-    pub source_bead_id: Option<gastown_core::id::BeadId>,
-    pub convoy_id: Option<gastown_core::id::ConvoyId>,
-    pub actions: Vec<String>,
-    pub version: u64,
-    pub created_at: gastown_core::time::Timestamp,
-    pub acknowledged_at: Option<gastown_core::time::Timestamp>,
-    pub acknowledged_by: Option<String>,
 }
 
 /// Frames of the town channel, oldest first.

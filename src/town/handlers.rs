@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use worker::Response;
 
 use super::calls::{self, Frames, MayorSession, MayorView, TownView};
-use super::{Inner, conversation, mayor, runtime, settings, store, view};
+use super::stream::Wanted;
+use super::{Inner, conversation, inbox, mayor, runtime, settings, store, view};
 use crate::ambient;
 use crate::call::{Call, Incoming};
 use crate::catalogue::catalogue;
@@ -30,6 +31,9 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
             match incoming.path.as_str() {
                 $(calls::$call::PATH => incoming.answer(async |call: calls::$call| $handler(inner, call)),)*
                 calls::AddRig::PATH => incoming.answer(async |call| add_rig(inner, call).await),
+                calls::Escalate::PATH => incoming.answer(async |call| inbox::escalate(inner, call).await),
+                calls::ReplyEscalation::PATH => incoming.answer(async |call| inbox::reply_escalation(inner, call).await),
+                calls::MailMayor::PATH => incoming.answer(async |call| inbox::mail_mayor(inner, call).await),
                 calls::STREAM => return stream(inner, incoming),
                 _ => incoming.unknown(),
             }
@@ -58,8 +62,11 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         RestartMayor => |inner, _| mayor_command(inner, Command::RestartMayor),
         ShowMayor => show_mayor,
         ListMessages => list_messages,
-        ListEscalations => list_escalations,
-        Acknowledge => acknowledge,
+        ListEscalations => inbox::list_escalations,
+        ShowEscalation => inbox::show_escalation,
+        Acknowledge => inbox::acknowledge,
+        ListMail => inbox::list_mail,
+        ListEvents => inbox::list_events,
         ListFrames => list_frames,
         Setup => |inner: &Rc<Inner>, _| runtime::setup(inner),
         LlmCredentials => |inner: &Rc<Inner>, _| runtime::llm_credentials(inner),
@@ -251,32 +258,6 @@ fn list_messages(inner: &Rc<Inner>, call: calls::ListMessages) -> Result<Vec<Val
     })
 }
 
-fn list_escalations(inner: &Rc<Inner>, _: calls::ListEscalations) -> Result<Vec<calls::EscalationView>> {
-    inner.with_state(|state| {
-        let mut open: Vec<_> = state.escalations.values().map(view::escalation).collect();
-        gastown_core::sorted::sort_by_key(&mut open, |escalation| {
-            std::cmp::Reverse((escalation.created_at, escalation.id))
-        });
-        open
-    })
-}
-
-fn acknowledge(inner: &Rc<Inner>, call: calls::Acknowledge) -> Result<calls::EscalationView> {
-    let find = |state: &State| {
-        let found = state.escalations.values().find(|escalation| escalation.escalation_id == call.escalation_id);
-        found.map(view::escalation)
-    };
-    if inner.with_state(find)?.is_some() {
-        inner.handle(Command::Acknowledge {
-            escalation_id: call.escalation_id,
-            actor: call.actor.clone(),
-            note: None,
-        })?;
-    }
-    let stored = store::escalations::get(&inner.sql, call.escalation_id)?;
-    stored.as_ref().map(view::escalation).ok_or_else(|| Refusal::not_found("escalation").into())
-}
-
 fn list_frames(inner: &Rc<Inner>, call: calls::ListFrames) -> Result<Frames> {
     inner.with_state(|_| ())?;
     let limit = usize::try_from(call.limit).unwrap_or(usize::MAX);
@@ -293,7 +274,7 @@ fn list_frames(inner: &Rc<Inner>, call: calls::ListFrames) -> Result<Frames> {
 
 /// Frames with the numbers that are kept, so that a reader sees what it missed.
 fn with_range(inner: &Inner, frames: Vec<store::StoredFrame>) -> Result<Frames> {
-    let range = store::activity::range(&inner.sql)?;
+    let range = store::activity::range(&inner.sql, inner.now()?)?;
     let frames = frames.into_iter().map(view::frame).collect();
     Ok(Frames { frames, newest_seq: range.newest, oldest_seq: range.oldest })
 }
@@ -301,15 +282,14 @@ fn with_range(inner: &Inner, frames: Vec<store::StoredFrame>) -> Result<Frames> 
 /// Opens the live stream where the reader left off.
 fn stream(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Response> {
     inner.with_state(|_| ())?;
-    let call: Value = gastown_core::json::parse(incoming.body.as_bytes()).unwrap_or_default();
-    let after = call.get("after").and_then(Value::as_u64);
-    let missed = match after {
+    let wanted: Wanted = gastown_core::json::from_str(&incoming.body).unwrap_or_default();
+    let missed = match wanted.after {
         Some(after) => store::activity::after(&inner.sql, after, gastown_core::limits::EVENTS_MAX)?,
         None => Vec::new(),
     };
     let missed = with_range(inner, missed)?;
     let now = inner.now()?.to_string();
-    inner.readers.borrow_mut().open(&missed, after, &now)
+    inner.readers.borrow_mut().open(&missed, wanted, &now)
 }
 
 fn ownership(state: &State) -> calls::OwnerView {

@@ -9,11 +9,12 @@ pub mod calls;
 mod conversation;
 mod effects;
 mod handlers;
+mod inbox;
 mod mayor;
 mod runtime;
 mod settings;
 pub mod store;
-mod stream;
+pub mod stream;
 mod tick;
 pub mod view;
 

@@ -3,8 +3,10 @@
 
 use futures::StreamExt;
 use futures::channel::mpsc;
+use gastown_core::id::RigId;
 use gastown_core::limits::STREAMS_PER_TOWN;
 use gastown_core::wire::code::Code;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use worker::{Headers, Response};
 
@@ -18,10 +20,29 @@ const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
 /// A stream ends after this long; the client comes back with its last id.
 const LIFE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
+/// What a reader wants to see. Filters do not change the numbering (api.md 6.2).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// The last frame that it has.
+    pub after: Option<u64>,
+    /// Only these types; empty: all.
+    pub types: Vec<String>,
+    /// Only what comes from this rig.
+    pub rig_id: Option<RigId>,
+}
+
+impl Wanted {
+    fn shows(&self, frame: &NumberedFrame) -> bool {
+        (self.types.is_empty() || self.types.contains(&frame.frame))
+            && (self.rig_id.is_none() || self.rig_id == frame.rig_id)
+    }
+}
+
 /// Everybody who listens.
 #[derive(Default)]
 pub(super) struct Readers {
-    senders: Vec<mpsc::Sender<Vec<u8>>>,
+    senders: Vec<(Wanted, mpsc::Sender<Vec<u8>>)>,
 }
 
 impl Readers {
@@ -29,40 +50,44 @@ impl Readers {
     pub(super) fn send(&mut self, frames: &[NumberedFrame]) {
         for frame in frames {
             let bytes = encode(frame);
-            self.senders.retain_mut(|sender| match sender.try_send(bytes.clone()) {
-                Ok(()) => true,
-                Err(error) => {
-                    if error.is_full() {
-                        sender.close_channel();
-                    }
-                    false
+            self.senders.retain_mut(|(wanted, sender)| {
+                if !wanted.shows(frame) {
+                    return true;
                 }
+                let Err(error) = sender.try_send(bytes.clone()) else { return true };
+                if error.is_full() {
+                    sender.close_channel();
+                }
+                false
             });
         }
     }
 
     /// Opens a stream that begins with what the reader missed: the frames after its last one, or a reset when they are
     /// not all kept. No frame can fall between, since nothing here awaits.
-    pub(super) fn open(&mut self, missed: &Frames, after: Option<u64>, now: &str) -> Result<Response> {
-        self.senders.retain(|sender| !sender.is_closed());
+    pub(super) fn open(&mut self, missed: &Frames, wanted: Wanted, now: &str) -> Result<Response> {
+        self.senders.retain(|(_, sender)| !sender.is_closed());
         if self.senders.len() >= STREAMS_PER_TOWN {
             return Err(Refusal::new(Code::RateLimited, "Too many live streams are open").retry_after(10).into());
         }
         let (mut sender, receiver) = mpsc::channel(LAG_MAX);
         let hello = json!({ "seq": missed.newest_seq, "oldest_seq": missed.oldest_seq, "server_time": now });
         let mut first = format!("retry: 2000\nevent: hello\ndata: {hello}\n\n").into_bytes();
-        match after {
+        match wanted.after {
             Some(after) if after > missed.newest_seq || after + 1 < missed.oldest_seq => {
                 let reason = if after > missed.newest_seq { "unknown" } else { "gone" };
                 let reset = json!({ "reason": reason, "seq": missed.newest_seq });
                 first.extend(format!("event: reset\ndata: {reset}\n\n").into_bytes());
             }
-            Some(_) => missed.frames.iter().for_each(|frame| first.extend(encode(frame))),
+            Some(_) => {
+                let shown = missed.frames.iter().filter(|frame| wanted.shows(frame));
+                shown.for_each(|frame| first.extend(encode(frame)));
+            }
             None => (),
         }
         // The queue is empty, so its first frame always fits.
         drop(sender.try_send(first));
-        self.senders.push(sender.clone());
+        self.senders.push((wanted, sender.clone()));
         let frames = receiver.map(Ok::<Vec<u8>, worker::Error>);
         let body = futures::stream::select(frames, keep_alive(sender));
         let fault = |e: worker::Error| Fault::new("open the live stream", e);
@@ -99,7 +124,7 @@ fn encode(frame: &NumberedFrame) -> Vec<u8> {
         "at": frame.at,
         "type": frame.frame,
         "rig_id": frame.rig_id,
-        "actor": null,
+        "actor": frame.data.get("actor"),
         "cause_seq": null,
         "data": frame.data,
     });

@@ -7,6 +7,8 @@ use gastown_core::id::IdSeed;
 use gastown_core::protocol::Frame;
 use gastown_core::time::Timestamp;
 use gastown_core::town::{Command, Context, Effect, Event, Planned, Receipt, Refusal as Refused, State, invariant};
+use gastown_core::wire;
+use gastown_core::wire::api::mail::Mail;
 use gastown_core::wire::code::Code;
 use serde_json::json;
 
@@ -153,9 +155,12 @@ fn frames(planned: &Planned) -> Vec<Frame> {
     for message in changed.messages.iter().filter_map(|id| state.inbox.get(id)) {
         frames.push(frame("mayor.message", super::conversation::of_person(message)));
     }
+    for mail in &changed.mail {
+        frames.push(frame("mail.created", json!(Mail::of_town(mail, state.mayor.agent_id))));
+    }
     for escalation in changed.escalations.iter().filter_map(|key| state.escalations.get(key)) {
         let kind = if escalation.version == 1 { "escalation.created" } else { "escalation.updated" };
-        frames.push(frame(kind, json!(view::escalation(escalation))));
+        frames.push(frame(kind, wire::api::escalation::shape(escalation)));
     }
     frames
 }

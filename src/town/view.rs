@@ -3,12 +3,12 @@
 use gastown_core::access::TownRole;
 use gastown_core::config::effective_rig;
 use gastown_core::town::State;
-use gastown_core::town::state::{AccountKind, Escalation, EscalationState, RigEntry, TownStatus};
+use gastown_core::town::state::{AccountKind, RigEntry, TownStatus};
 use gastown_core::wire::api::town as api;
 
 use serde_json::json;
 
-use super::calls::{EscalationView, NumberedFrame, TownView};
+use super::calls::{NumberedFrame, TownView};
 use super::store::StoredFrame;
 
 /// **Town** as its owner sees it.
@@ -65,29 +65,6 @@ pub fn rig(state: &State, rig: &RigEntry) -> api::Rig {
             slots,
             ..api::RigCounts::default()
         },
-    }
-}
-
-/// **Escalation**, as far as the town knows it.
-pub fn escalation(escalation: &Escalation) -> EscalationView {
-    EscalationView {
-        id: escalation.escalation_id,
-        bead_id: escalation.escalation_id,
-        title: escalation.title.clone(),
-        severity: escalation.severity,
-        category: Some(escalation.category.clone()),
-        message: escalation.message.clone(),
-        acknowledged: u8::from(escalation.state != EscalationState::Open),
-        re_escalation_count: escalation.count.saturating_sub(1),
-        source_rig_id: escalation.rig_id,
-        source_agent_id: escalation.agent_id,
-        source_bead_id: escalation.bead_id,
-        convoy_id: escalation.convoy_id,
-        actions: std::iter::once("acknowledge".to_owned()).chain(escalation.choices.iter().cloned()).collect(),
-        version: escalation.version,
-        created_at: escalation.created_at,
-        acknowledged_at: escalation.closed_at,
-        acknowledged_by: escalation.closed_by.clone(),
     }
 }
 

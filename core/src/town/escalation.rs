@@ -68,6 +68,14 @@ pub struct AgentEscalation {
     pub metadata: Map<String, Value>,
 }
 
+impl AgentEscalation {
+    /// The same words about the same subject are one escalation; other words are another matter.
+    pub fn dedup_key(&self) -> String {
+        let subject = self.bead_id.map_or_else(|| self.agent_id.to_string(), |bead_id| bead_id.to_string());
+        format!("agent:{subject}:{}", crate::text::slug(&self.title))
+    }
+}
+
 impl Escalation {
     /// Whether it still calls.
     pub fn is_open(&self) -> bool {
@@ -120,11 +128,10 @@ pub fn raised(plan: &mut Plan, rig_id: Option<RigId>, raised: protocol::Escalati
     keep(plan, row)
 }
 
-/// An agent's own escalation. The same words about the same subject are one; other words are another matter.
+/// An agent's own escalation.
 pub fn raise_by_agent(plan: &mut Plan, raised: AgentEscalation) -> EscalationId {
-    let subject = raised.bead_id.map_or_else(|| raised.agent_id.to_string(), |bead_id| bead_id.to_string());
     let row = Escalation {
-        dedup_key: format!("agent:{subject}:{}", crate::text::slug(&raised.title)),
+        dedup_key: raised.dedup_key(),
         severity: raised.severity,
         category: raised.category,
         code: "agent".to_owned(),

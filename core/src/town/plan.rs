@@ -197,6 +197,8 @@ pub struct Changed {
     pub messages: SortedSet<MessageId>,
     /// Escalations, by key.
     pub escalations: SortedSet<String>,
+    /// Mail that the town keeps from now on.
+    pub mail: Vec<TownMail>,
 }
 
 impl<'a> Plan<'a> {
@@ -396,10 +398,10 @@ impl Changed {
             Write::RemoveRig(rig_id) => drop(self.rigs.insert(*rig_id)),
             Write::Message(message) => drop(self.messages.insert(message.message_id)),
             Write::Escalation(escalation) => drop(self.escalations.insert(escalation.dedup_key.clone())),
+            Write::Mail(mail) => self.mail.push((**mail).clone()),
             Write::Slot(_)
             | Write::RemoveSlot(_)
             | Write::Triage(_)
-            | Write::Mail(_)
             | Write::MailRead(..)
             | Write::Event(_)
             | Write::Drain(_)

@@ -26,6 +26,13 @@ const SELECT_DELIVERED: &str = "
     where delivered_to = ?
     order by created_at, mail_id
     limit 100";
+const SELECT_PAGE: &str = "
+    select *
+    from mail
+    where (?1 is null or mail_id = ?1)
+      and (?2 is null or thread_id = ?2)
+    order by created_at desc, mail_id desc
+    limit ?3";
 const PUT: &str = "
     insert or replace into mail
       (mail_id, from_kind, from_id, to_agent, bead_id, thread_id, reply_to, subject, body, created_at, sent_at,
@@ -65,6 +72,17 @@ pub(super) fn of_agent(sql: &impl Sql, agent_id: AgentId, limit: u32, offset: u3
 /// Mail that this assignment has read, oldest first.
 pub(super) fn delivered_to(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Vec<Mail>, SqlError> {
     Ok(sql.rows::<Row>(SELECT_DELIVERED, &[text(assignment_id)])?.into_iter().map(Mail::from).collect())
+}
+
+/// The newest mail: this one, of one thread, or of all.
+pub(super) fn page(
+    sql: &impl Sql,
+    mail_id: Option<MailId>,
+    thread_id: Option<MailId>,
+    limit: u32,
+) -> Result<Vec<Mail>, SqlError> {
+    let params = &[text_or_null(mail_id), text_or_null(thread_id), limit.into()];
+    Ok(sql.rows::<Row>(SELECT_PAGE, params)?.into_iter().map(Mail::from).collect())
 }
 
 pub(super) fn put(sql: &impl Sql, mail: &Mail) -> Result<(), SqlError> {

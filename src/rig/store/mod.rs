@@ -18,7 +18,7 @@ mod usage;
 
 use gastown_core::sorted::SortedMap;
 
-use gastown_core::id::{AgentId, AssignmentId, BeadId};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, MailId};
 use gastown_core::rig::assignment::Assignment;
 use gastown_core::rig::bead::Bead;
 use gastown_core::rig::mail::Mail;
@@ -188,6 +188,16 @@ pub fn mail_of_agent(sql: &impl Sql, agent_id: AgentId, limit: u32, offset: u32)
 /// Mail that this assignment has read, oldest first.
 pub fn mail_read_by(sql: &impl Sql, assignment_id: AssignmentId) -> Result<Vec<Mail>, SqlError> {
     mail::delivered_to(sql, assignment_id)
+}
+
+/// The newest mail: this one, of one thread, or of all.
+pub fn mail_page(
+    sql: &impl Sql,
+    mail_id: Option<MailId>,
+    thread_id: Option<MailId>,
+    limit: u32,
+) -> Result<Vec<Mail>, SqlError> {
+    mail::page(sql, mail_id, thread_id, limit)
 }
 
 /// Empties every table.

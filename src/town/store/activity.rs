@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
-use gastown_core::id::RigId;
+use gastown_core::id::{AgentId, BeadId, RigId};
+use gastown_core::limits::{EVENTS_KEEP, EVENTS_MAX};
 use gastown_core::protocol::Frame;
 use gastown_core::time::Timestamp;
 use gastown_core::town::plan::EventRow;
 use gastown_core::wire::api::event::Event;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 
 use crate::params;
 use crate::sql::row::{Json, Ms};
-use crate::sql::{Sql, SqlError, json, text_or_null};
+use crate::sql::{Sql, SqlError, any, json, text_or_null};
 
 /// A reader may have been away for a weekend's work, not longer (api.md 6.2).
 const FRAMES_KEEP: Duration = Duration::from_secs(48 * 60 * 60);
@@ -94,13 +95,71 @@ pub fn newest(
     Ok(rows.into_iter().map(StoredFrame::from).collect())
 }
 
+/// Which events a list shows; what is absent asks for nothing in particular.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFilter {
+    /// Of these types.
+    pub types: Vec<String>,
+    /// About one of these rigs.
+    pub rigs: Vec<RigId>,
+    /// About one of these beads.
+    pub beads: Vec<BeadId>,
+    /// About one of these agents.
+    pub agents: Vec<AgentId>,
+    /// Since then.
+    pub since: Option<Timestamp>,
+    /// Above this number.
+    pub after_seq: Option<u64>,
+    /// At most so many …
+    pub limit: u32,
+    /// … leaving out so many.
+    pub offset: u32,
+}
+
+const SELECT_EVENTS: &str = "
+select *
+from activity
+where kind = 'activity'
+  and (?1 is null or json_extract(data, '$.event_type') in (select value from json_each(?1)))
+  and (?2 is null or rig_id in (select value from json_each(?2)))
+  and (?3 is null or bead_id in (select value from json_each(?3)))
+  and (?4 is null or agent_id in (select value from json_each(?4)))
+  and (?5 is null or at >= ?5)
+  and (?6 is null or seq > ?6)
+order by seq desc
+limit ?7 offset ?8";
+
+/// A part of the feed, newest first.
+pub fn events(sql: &impl Sql, filter: &EventFilter) -> Result<Vec<StoredFrame>, SqlError> {
+    let rows: Vec<FrameRow> = sql.rows(
+        SELECT_EVENTS,
+        params![
+            any(&filter.types),
+            any(&filter.rigs),
+            any(&filter.beads),
+            any(&filter.agents),
+            filter.since,
+            filter.after_seq,
+            filter.limit,
+            filter.offset,
+        ],
+    )?;
+    Ok(rows.into_iter().map(StoredFrame::from).collect())
+}
+
+/// The oldest is that of what no trim has touched: rows of the feed are kept longer than the frames between them.
 const SELECT_RANGE: &str = "
-select coalesce((select min(seq) from activity), 0) as oldest,
+select coalesce((
+         select min(seq)
+         from activity
+         where at >= ?1 and seq > (select max(seq) from activity) - ?2
+       ), (select max(seq) from activity), 0) as oldest,
        coalesce((select max(seq) from activity), 0) as newest";
 
-/// Which numbers are kept: a reader whose number is older than the oldest has missed something.
-pub fn range(sql: &impl Sql) -> Result<Range, SqlError> {
-    Ok(sql.first(SELECT_RANGE, &[])?.unwrap_or(Range { oldest: 0, newest: 0 }))
+/// Which numbers can be resumed from at `now`: a reader whose number is older than the oldest has missed something.
+pub fn range(sql: &impl Sql, now: Timestamp) -> Result<Range, SqlError> {
+    let range = sql.first(SELECT_RANGE, params![now - FRAMES_KEEP, FRAMES_MAX])?;
+    Ok(range.unwrap_or(Range { oldest: 0, newest: 0 }))
 }
 
 /// Who and about what is copied out of the frame, for people who read the table.
@@ -140,14 +199,21 @@ pub(super) fn record(
     add(sql, at, rule, event.rig_id, &Frame { frame: "activity".to_owned(), data: shape })
 }
 
-const DELETE_OLD: &str = "
+const DELETE_FRAMES: &str = "
 delete from activity
-where (at < ?1 or seq <= (select max(seq) from activity) - ?2)
+where kind <> 'activity'
+  and (at < ?1 or seq <= (select max(seq) from activity) - ?2)
+  and seq < (select max(seq) from activity)";
+const DELETE_EVENTS: &str = "
+delete from activity
+where kind = 'activity'
+  and (at < ?1 or seq <= (select seq from activity where kind = 'activity' order by seq desc limit 1 offset ?2))
   and seq < (select max(seq) from activity)";
 
-/// Forgets frames that nobody may resume from any more.
+/// Forgets frames that nobody may resume from any more, and rows of the feed that are older than history is kept.
 pub fn trim(sql: &impl Sql, now: Timestamp) -> Result<(), SqlError> {
-    sql.run(DELETE_OLD, params![now - FRAMES_KEEP, FRAMES_MAX])
+    sql.run(DELETE_FRAMES, params![now - FRAMES_KEEP, FRAMES_MAX])?;
+    sql.run(DELETE_EVENTS, params![now - EVENTS_KEEP, i64::try_from(EVENTS_MAX).unwrap_or(i64::MAX)])
 }
 
 impl From<FrameRow> for StoredFrame {

@@ -5,12 +5,12 @@ use gastown_core::protocol::Severity;
 use gastown_core::time::Timestamp;
 use gastown_core::town::escalation::Reply;
 use gastown_core::town::state::{Escalation, EscalationState};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as JsonValue};
 
 use crate::params;
 use crate::sql::row::{Json, Ms};
-use crate::sql::{Sql, SqlError, Value, json, text, text_or_null};
+use crate::sql::{Sql, SqlError, Value, any, json, text, text_or_null};
 
 #[derive(Deserialize)]
 struct EscalationRow {
@@ -44,7 +44,7 @@ struct EscalationRow {
 }
 
 /// Which escalations a list shows; what is absent asks for nothing in particular.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EscalationFilter {
     /// In one of these states.
     pub states: Vec<EscalationState>,
@@ -105,11 +105,6 @@ pub fn page(sql: &impl Sql, filter: &EscalationFilter) -> Result<Vec<Escalation>
             i64::try_from(filter.offset).unwrap_or(i64::MAX),
         ],
     )
-}
-
-/// A list of allowed values as a parameter; `null` allows everything.
-fn any<T: serde::Serialize>(values: &[T]) -> Value {
-    if values.is_empty() { Value::Null } else { json(&values) }
 }
 
 const UPSERT: &str = "

@@ -47,21 +47,6 @@ pub fn get(sql: &impl Sql, mail_id: MailId) -> Result<Option<TownMail>, SqlError
     Ok(sql.first::<MailRow>(SELECT_ONE, params![text(mail_id)])?.map(TownMail::from))
 }
 
-const SELECT_WRITER: &str = "
-select from_id as user_id from mail where from_kind = 'user' and from_id = ?1
-union all
-select source_id as user_id from mayor_inbox where source = 'user' and source_id = ?1
-limit 1";
-
-/// Whether this person has written in the town, so that an answer has somewhere to go.
-pub fn has_written(sql: &impl Sql, user_id: &str) -> Result<bool, SqlError> {
-    #[derive(Deserialize)]
-    struct WriterRow {
-        user_id: String,
-    }
-    Ok(sql.first::<WriterRow>(SELECT_WRITER, params![user_id])?.is_some_and(|row| row.user_id == user_id))
-}
-
 const INSERT: &str = "
 insert or ignore into mail (
   mail_id, from_kind, from_id, from_name, from_rig, to_kind, to_id, thread_id, reply_to, subject, body, created_at, read_at

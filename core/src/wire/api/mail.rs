@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::read::{Fields, Request};
 use crate::id::{AgentId, BeadId, MailId, RigId};
 use crate::limits::{MAIL_BODY_MAX, TITLE_MAX};
+use crate::protocol::MailTo;
 use crate::rig::mail::{self, MailParty};
 use crate::rig::state::State;
+use crate::text_enum;
 use crate::time::Timestamp;
+use crate::town::mail::TownMail;
 
 /// **Mail**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,43 @@ impl Mail {
             thread_id: mail.thread_id,
             reply_to: mail.reply_to,
         }
+    }
+}
+
+impl Mail {
+    /// A mail that the town keeps: to the mayor or to a person.
+    pub fn of_town(mail: &TownMail, mayor: AgentId) -> Self {
+        let (to_agent_id, to_kind, to_name) = match &mail.to {
+            MailTo::Mayor => (Some(mayor), MailParty::Mayor, "Mayor".to_owned()),
+            MailTo::User(user_id) => (None, MailParty::User, user_id.clone()),
+            MailTo::Agent { agent_id, .. } => (Some(*agent_id), MailParty::Agent, String::new()),
+        };
+        Self {
+            id: mail.mail_id,
+            from_agent_id: mail.from_id.clone(),
+            to_agent_id,
+            subject: mail.subject.clone(),
+            body: mail.body.clone(),
+            delivered: mail.read_at.is_some(),
+            created_at: mail.created_at,
+            delivered_at: mail.read_at,
+            from_kind: mail.from_kind,
+            to_kind,
+            from_name: mail.from_name.clone(),
+            to_name,
+            rig_id: mail.from_rig,
+            bead_id: None,
+            thread_id: mail.thread_id,
+            reply_to: mail.reply_to,
+        }
+    }
+}
+
+text_enum! {
+    /// Which way a mail went, seen from the agent of the list, or from the person who asks.
+    pub enum Direction {
+        Sent = "sent",
+        Received = "received",
     }
 }
 
