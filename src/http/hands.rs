@@ -150,7 +150,7 @@ pub async fn submit(inbound: Inbound) -> Result<Reply> {
 pub async fn register(inbound: Inbound) -> Result<Reply> {
     let new: RegisterAgent = inbound.read()?;
     if new.role == Some(AgentRole::Mayor) {
-        return Ok(Reply::created(&super::people::mayor(&inbound).await?)?);
+        return Reply::created(&super::people::mayor(&inbound).await?);
     }
     let idempotency = inbound.idempotency()?;
     let kept = act(&inbound, inbound.rig_id()?, Act::Register(new), idempotency).await?;
