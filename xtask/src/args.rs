@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{demo, token, up};
+use crate::{demo, simulate, token, up};
 
 /// Every command of the repository.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     },
     /// Rewrite the expected files of golden tests, then show what changed
     Golden,
+    /// Play whole towns in virtual time, with faults; one seed is one run
+    Simulate(simulate::Options),
     /// Start the whole stack and keep it running, without demo data
     Up {
         #[command(flatten)]

@@ -11,6 +11,7 @@ mod demo;
 mod paths;
 mod setup;
 mod shell;
+mod simulate;
 mod slim;
 mod suites;
 mod token;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Test { fast: true } => suites::fast(),
         Command::Test { fast: false } => suites::everything(),
         Command::Golden => suites::golden(),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Up { options, json } => up::run(&options, json),
         Command::Demo(options) => demo::run(&options),
         Command::Token(options) => token::print_user(&options),

@@ -15,8 +15,9 @@ struct Suite {
 }
 
 /// In the order of what fails fastest.
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite { name: "native", command: native },
+    Suite { name: "simulation", command: simulation },
     Suite { name: "plugin", command: || Ok(npm_script("container/plugin", "test")) },
     Suite { name: "dashboard", command: || Ok(npm_script("dashboard", "test")) },
     Suite { name: "browser", command: browser },
@@ -80,13 +81,14 @@ fn run(name: &'static str, command: &mut Command) -> Result<Outcome> {
     Ok(Outcome { name, passed, seconds: start.elapsed().as_secs_f64(), closing })
 }
 
-/// Lines with which cargo's test runner, vitest and the browser's script close a run. Empty test binaries say nothing of interest.
+/// Lines with which cargo's test runner, the simulation, vitest and the browser's script close a run. Empty test binaries say nothing of interest.
 fn is_closing(line: &str) -> bool {
     let line = line.trim_start();
     (line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed"))
         || line.starts_with("Test Files ")
         || line.starts_with("Tests ")
         || line == "everything works"
+        || line.contains(" towns lived through their faults: ")
 }
 
 fn summary(outcomes: &[Outcome], start: Instant) {
@@ -103,7 +105,14 @@ fn summary(outcomes: &[Outcome], start: Instant) {
 
 fn native() -> Result<Command> {
     let mut cargo = shell::cargo()?;
-    cargo.args(["test", "--workspace", "--exclude", "gastown-e2e"]);
+    cargo.args(["test", "--workspace", "--exclude", "gastown-e2e", "--exclude", "gastown-simulation"]);
+    Ok(cargo)
+}
+
+/// Thousands of decisions per town: with optimisation.
+fn simulation() -> Result<Command> {
+    let mut cargo = shell::cargo()?;
+    cargo.args(["test", "--profile", "simulation", "--package", "gastown-simulation", "--", "--nocapture"]);
     Ok(cargo)
 }
 

@@ -177,10 +177,9 @@ fn new_assignments_may_start(planned: &Planned, now: Timestamp, breaches: &mut V
     };
     for made in state.live_assignments().filter(|a| a.phase != Phase::Finishing && is_new(a.assignment_id)) {
         let Some(bead) = state.beads.get(&made.bead_id) else { continue };
-        let blocked = state
-            .edges
-            .values()
-            .any(|edge| edge.bead_id == bead.bead_id && matches!(edge.state, EdgeState::Pending | EdgeState::Failed));
+        let holds = |edge: &Edge| matches!(edge.state, EdgeState::Pending | EdgeState::Failed);
+        let blocked = bead.kind == BeadType::Issue
+            && state.edges.values().any(|edge| edge.bead_id == bead.bead_id && holds(edge));
         let charged = bead.start_failures + bead.lost_leases + bead.agent_errors > 0;
         let too_early = charged && bead.not_before.is_some_and(|until| until > now);
         if bead.has_label(HELD) || bead.staged || bead.parked.is_some() || blocked || too_early {

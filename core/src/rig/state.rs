@@ -9,8 +9,12 @@ use super::assignment::Assignment;
 use super::bead::{Bead, Edge, Parked};
 use super::breaker::Breaker;
 use super::mail::Mail;
+<<<<<<< HEAD
 use super::nudge::Nudge;
 use super::review::{GateRun, Job, Review, Round};
+=======
+use super::review::{GateRun, GateRunResult, Job, Review, Round};
+>>>>>>> 84e57eb (tests/simulation, xtask: whole towns in virtual time, with faults)
 use super::usage::DAYS_KEPT;
 use super::wait::Wait;
 use crate::config::EffectiveRig;
@@ -206,7 +210,8 @@ impl State {
         self.gate_runs
             .values()
             .filter(|run| run.review_id == review_id && run.commit_id.as_deref() == Some(commit) && run.onto.is_none())
-            .max_by_key(|run| run.created_at)
+            // Of two runs of one instant, the one that says something.
+            .max_by_key(|run| (run.created_at, run.result != GateRunResult::Error))
     }
 
     /// The runtime's present life, as the Town last said.

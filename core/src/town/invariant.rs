@@ -2,7 +2,7 @@
 
 use crate::sorted::SortedSet;
 
-use super::plan::Planned;
+use super::plan::{Planned, Write};
 use super::state::{EscalationState, MayorPhase};
 use crate::config::effective_town;
 use crate::limits::ALARM_LIVE;
@@ -13,9 +13,10 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     let state = &planned.state;
     let mut breaches = Vec::new();
     let max = usize::try_from(effective_town(&state.town.config).max_sessions).unwrap_or(usize::MAX);
-    let granted_now = state.slots.values().filter(|slot| slot.granted_at == Some(now)).count();
+    let grants =
+        planned.writes.iter().any(|(_, write)| matches!(write, Write::Slot(slot) if slot.granted_at.is_some()));
     let granted = state.slots.values().filter(|slot| slot.granted_at.is_some()).count();
-    if granted_now > 0 && granted > max {
+    if grants && granted > max {
         breaches.push(format!("2: {granted} slots are granted, the limit is {max}"));
     }
     let names: SortedSet<String> = state.rigs.values().map(|rig| rig.name.to_lowercase()).collect();

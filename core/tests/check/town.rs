@@ -148,6 +148,7 @@ impl Player {
                     self.pass(Duration::from_secs(30));
                 }
             }
+            ["beat-starting", span] => self.beat_starting(duration(span)),
             ["over", "crashed"] => self.reported(SessionFact::Over(Over::Crashed("it crashed".into()))),
             ["over", "stopped"] => self.reported(SessionFact::Over(Over::Stopped("as asked".into()))),
             ["over", "quota"] => self.reported(SessionFact::Over(Over::Error {
@@ -254,6 +255,25 @@ impl Player {
             body: text.to_owned(),
             ui_context: None,
         });
+    }
+
+    /// Lets time pass with a heartbeat every 30 s of a session that does not become ready.
+    fn beat_starting(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.now < end {
+            self.pass(Duration::from_secs(30));
+            let Some(assignment_id) = self.state.as_ref().unwrap().mayor.assignment_id else { continue };
+            let key = SessionKey { assignment_id, epoch: self.state.as_ref().unwrap().mayor.epoch };
+            let beat = Beat {
+                is_running: false,
+                idle_since: None,
+                tool: None,
+                progress_at: None,
+                usage: Usage::default(),
+                instance_id: self.instance,
+            };
+            self.observe(vec![Event::MayorReported(key, SessionFact::Beat(beat))]);
+        }
     }
 
     fn beat(&mut self, idle_since: Option<Timestamp>) {

@@ -138,6 +138,9 @@ pub(super) fn update_bead(plan: &mut Plan, bead_id: BeadId, patch: BeadPatch, ac
         return Err(Refusal::TerminalBead(bead_id, bead.status));
     }
     if let Some(depends_on) = &patch.depends_on {
+        if bead.kind == BeadType::MergeRequest && !depends_on.is_empty() {
+            return Err(Refusal::IllegalTransition("a review waits for nothing but its source".to_owned()));
+        }
         check_known(plan, bead.convoy_id, depends_on)?;
         check_cycle(plan, bead_id, depends_on)?;
     }

@@ -5,15 +5,20 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Receipt;
-use crate::id::AssignmentId;
+use crate::id::{AssignmentId, BeadId};
 use crate::limits::{LEASE, ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY};
 use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, GuppTier, Pending, Phase};
 use crate::rig::bead::Charge;
+<<<<<<< HEAD
 use crate::rig::nudge::{self, NudgeState};
 use crate::rig::plan::{EventRow, Plan};
 use crate::rig::{mail, rules, usage};
+=======
+use crate::rig::plan::{EventRow, Plan, Write};
+use crate::rig::{review, rules, usage};
+>>>>>>> 84e57eb (tests/simulation, xtask: whole towns in virtual time, with faults)
 pub(super) use crate::session::{Beat, Over, SessionAnswer, SessionFact, StartAnswer};
-use crate::session::{ErrorKind, Step};
+use crate::session::{ErrorKind, StartFailureCode, Step};
 
 pub(super) fn session_reported(plan: &mut Plan, assignment: &Assignment, fact: SessionFact) -> Receipt {
     let id = assignment.assignment_id;
@@ -79,13 +84,24 @@ fn start_failed(plan: &mut Plan, assignment: &Assignment, code: &str, message: &
         return session_over(plan, assignment, Over::Stopped(message.to_owned()));
     }
     let end = End::new(AssignmentOutcome::StartFailed, code, message).session_is_over();
-    if is_retryable {
+    if let Some(review_id) = review_without_branch(plan, assignment, code) {
+        assignment::end(plan, assignment.assignment_id, end);
+        review::branch_is_gone(plan, review_id);
+    } else if is_retryable {
         assignment::end(plan, assignment.assignment_id, end.charged(Charge::StartFailure));
         rules::breaker::start_failed(plan, assignment, code, message);
     } else {
         assignment::end(plan, assignment.assignment_id, end);
         rules::breaker::start_impossible(plan, assignment, code, message);
     }
+}
+
+/// A child works on its review's branch: when that is gone, it is this review that has lost its work (domain.md 5.3), and
+/// no other work of the rig shall wait for it.
+fn review_without_branch(plan: &Plan, assignment: &Assignment, code: &str) -> Option<BeadId> {
+    let child = plan.state().live_bead(assignment.bead_id)?;
+    let review_id = child.parent_id.filter(|parent| plan.state().reviews.contains_key(parent))?;
+    (code == StartFailureCode::BaseMissing.as_str()).then_some(review_id)
 }
 
 fn pushed(plan: &mut Plan, assignment: &Assignment, branch: &str, commit: String) {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use crate::id::{AgentId, AssignmentId, BeadId};
 use crate::rig::assignment;
+use crate::rig::bead::HELD;
 use crate::rig::plan::Plan;
 use crate::rig::review::{self, Review, ReviewState};
 use crate::rig::wait::{Wait, WaitCode};
@@ -44,6 +45,9 @@ pub(crate) fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     let wait = |code, message: &str| Some(Wait::new(review.bead_id, code, message, now));
     if let Some(parked) = plan.state().parked(bead) {
         return wait(WaitCode::NeedsDecision, &parked.message);
+    }
+    if bead.has_label(HELD) {
+        return wait(WaitCode::Held, "Its review is held. Removing the label gt:held starts it.");
     }
     if let Some(until) = bead.not_before.filter(|&until| until > now) {
         let wait = Wait::new(review.bead_id, WaitCode::BackingOff, "The review is tried again later.", now);

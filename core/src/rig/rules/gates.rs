@@ -46,7 +46,11 @@ fn needs_run(plan: &Plan, review: &Review) -> bool {
     let has_gates = plan.state().rig.settings.as_ref().is_some_and(|settings| !settings.config.gates.is_empty());
     match &review.head_commit {
         None => true,
-        Some(head) => has_gates && plan.state().gate_run(review.bead_id, head).is_none(),
+        Some(head) => {
+            // A run that could not be done says nothing; whoever lets the review go on wants another.
+            let run = plan.state().gate_run(review.bead_id, head);
+            has_gates && run.is_none_or(|run| run.result == GateRunResult::Error)
+        }
     }
 }
 

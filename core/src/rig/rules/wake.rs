@@ -36,7 +36,9 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
         .values()
         .filter(|agent| agent.role == AgentRole::Polecat && state.assignment_of_agent(agent.agent_id).is_none())
         .filter_map(|agent| agent.idle_since.map(|since| since + AGENT_IDLE));
-    let town = state.rig.breaker.until;
+    let breaker = state.rig.breaker.until;
+    // What only time can end, wherever it was decided.
+    let waits = plan.waits().iter().filter_map(|wait| wait.until);
     assignments
         .chain(idle)
         .chain(silence)
@@ -45,7 +47,8 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
         .chain(beads)
         .chain(reviews)
         .chain(agents)
-        .chain(town)
+        .chain(breaker)
+        .chain(waits)
         .filter(|&at| at > now)
         .min()
 }

@@ -1,7 +1,7 @@
-//! T16: a dead mayor is noticed. As for a rig's sessions (R1, R2): ask first, then give up; a new life of the runtime
+//! T16: a dead mayor is noticed. As for a rig's sessions (R1, R2, R3): ask first, then give up; a new life of the runtime
 //! is a reason to ask. What it had not taken waits for the next session.
 
-use crate::limits::PROBE;
+use crate::limits::{PROBE, START_LIMIT};
 use crate::town::mayor::{became_absent, start_failed};
 use crate::town::plan::{Effect, Plan};
 use crate::town::state::MayorPhase;
@@ -13,6 +13,11 @@ pub(crate) fn run(plan: &mut Plan) {
     let lease_over = mayor.lease_until.is_some_and(|until| until <= now);
     match mayor.phase {
         MayorPhase::Finishing if lease_over => became_absent(plan, None, None),
+        // Heartbeats must not keep a start for ever that never comes to an end.
+        MayorPhase::Starting if now.since(mayor.since) >= START_LIMIT && !plan.state().drain.is_draining => {
+            plan.effect(Effect::StopMayor { assignment_id, epoch: mayor.epoch });
+            start_failed(plan, "start_timeout", "The mayor's session was not running 20 minutes after its start.");
+        }
         MayorPhase::Starting | MayorPhase::Running if mayor.probe_until.is_some_and(|until| until <= now) => {
             give_up(plan, "Nothing was heard of the session, and nobody answered for it.");
         }
