@@ -444,6 +444,11 @@ pub fn park(plan: &mut Plan, bead_id: BeadId, code: &str, message: &str, choices
         since: now,
     };
     plan.update_bead(bead_id, |bead| bead.parked = Some(parked));
+    if let Some(queued) =
+        plan.state().assignment_of_bead(bead_id).filter(|live| live.phase == assignment::Phase::Queued)
+    {
+        assignment::stop(plan, queued.assignment_id, assignment::Pending::Stopped, "parked", message);
+    }
     let title = plan.state().beads.get(&bead_id).map(|bead| bead.title.clone()).unwrap_or_default();
     let title = format!("\"{title}\" needs a decision");
     escalation::raise_for_bead(plan, bead_id, Severity::High, code, &title, message, choices);

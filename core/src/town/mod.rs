@@ -33,8 +33,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("re_escalate", rules::re_escalate::run),           // T20 what nobody answers gets louder
     ("triage", rules::triage::run),                     // T21 ambiguous matters go to an agent
     ("route_mail", rules::route_mail::run),             // T22 mail between rigs, mayor and people
-    ("mayor_notify", rules::mayor_notify::run),         // T19 the mayor hears of what matters, once
     ("mayor_lease", rules::mayor_lease::run),           // T16 a dead mayor is noticed
+    ("mayor_notify", rules::mayor_notify::run),         // T19 the mayor hears of what matters, once
     ("mayor_start", rules::mayor_start::run),           // T15 whoever wants the mayor finds one
     ("mayor_model", rules::mayor_model::run),           // T17 another model takes over the conversation
     ("mayor_deliver", rules::mayor_deliver::run),       // T18 each message once, in order

@@ -137,7 +137,7 @@ impl World {
                 let open: Vec<_> = self.town.rows().escalations.values().map(|open| open.escalation_id).collect();
                 if let Some(&escalation_id) = self.people_chance.pick(&open) {
                     self.people.has_acknowledged = true;
-                    let command = town::Command::Acknowledge { escalation_id, actor: "ann".to_owned() };
+                    let command = town::Command::Acknowledge { escalation_id, note: None, actor: "ann".to_owned() };
                     self.town_handles("an escalation that was seen", command).ok();
                 }
             }
@@ -218,10 +218,14 @@ impl World {
                 let keep_branch = chance.happens(0.6);
                 ("a retry", rig::Command::RetryBead { bead_id, keep_branch, model: None, actor })
             }
-            4 => {
-                ("a hold", patch(BeadPatch { labels: Some(BTreeSet::from([HELD.to_owned()])), ..BeadPatch::default() }))
-            }
-            5 | 6 => ("the end of a hold", patch(BeadPatch { labels: Some(BTreeSet::new()), ..BeadPatch::default() })),
+            4 => (
+                "a hold",
+                patch(BeadPatch { labels: Some([HELD.to_owned()].into_iter().collect()), ..BeadPatch::default() }),
+            ),
+            5 | 6 => (
+                "the end of a hold",
+                patch(BeadPatch { labels: Some(std::iter::empty().collect()), ..BeadPatch::default() }),
+            ),
             7 => ("another priority", patch(BeadPatch { priority: Some(Priority::Critical), ..BeadPatch::default() })),
             8 => {
                 let depends_on = chance.pick(own).copied().into_iter().collect();
