@@ -61,7 +61,9 @@ pub(super) async fn beats(desk: &Rc<Desk>, call: RuntimeBeats) -> Result<BeatsRe
     for job in &call.jobs {
         events.push(Event::JobReported(job.job_id, JobFact::Beat));
     }
-    let committed = desk.observe(events)?;
+    // A session that is still ending spends for a bead that is over.
+    let spenders = call.agents.iter().map(|beat| beat.session.assignment_id).collect();
+    let committed = desk.observe_about(events, spenders)?;
     let stop = call
         .agents
         .iter()

@@ -9,12 +9,8 @@ use super::assignment::Assignment;
 use super::bead::{Bead, Edge, Parked};
 use super::breaker::Breaker;
 use super::mail::Mail;
-<<<<<<< HEAD
 use super::nudge::Nudge;
-use super::review::{GateRun, Job, Review, Round};
-=======
 use super::review::{GateRun, GateRunResult, Job, Review, Round};
->>>>>>> 84e57eb (tests/simulation, xtask: whole towns in virtual time, with faults)
 use super::usage::DAYS_KEPT;
 use super::wait::Wait;
 use crate::config::EffectiveRig;

@@ -30,7 +30,6 @@ pub(crate) enum Order {
     Start(Box<SessionOrder>),
     Stop(SessionKey),
     Query(SessionKey),
-    AskIdle(SessionKey),
     WrapUp(SessionKey),
     Job(Box<JobOrder>),
     Push(SessionKey, Vec<String>),

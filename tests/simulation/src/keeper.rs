@@ -109,7 +109,7 @@ impl World {
                 };
                 self.answer(from, Answer::Query(key, answer));
             }
-            Order::AskIdle(key) | Order::WrapUp(key) => self.runtime_asks(key),
+            Order::WrapUp(key) => self.runtime_asks(key),
             Order::Job(order) => {
                 let job_id = order.job_id;
                 if self.runtime_runs(*order) {

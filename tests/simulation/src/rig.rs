@@ -17,7 +17,7 @@ use gastown_core::rig::usage::Scope;
 use gastown_core::rig::{
     self, Applied, Command, Context, Effect, Event, Planned, Receipt, Reference, Refusal, State, Write, invariant,
 };
-use gastown_core::session::{SessionKey, StartAnswer, Usage};
+use gastown_core::session::{SessionFact, SessionKey, StartAnswer, Usage};
 use gastown_core::time::Timestamp;
 use gastown_core::wire::order;
 use serde_json::Value;
@@ -220,6 +220,27 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// Applies what was said about sessions, with the beads that they count for in view (`observe_about`).
+    pub(crate) fn rig_observes_spenders(
+        &mut self,
+        rig: RigNo,
+        keys: &[SessionKey],
+        events: Vec<Event>,
+    ) -> Vec<Receipt> {
+        let object = &mut self.rigs[rig];
+        if let (Some(mut state), Some(disk)) = (object.take(), object.disk.as_ref()) {
+            for key in keys {
+                disk.recall(&mut state, &[Reference::Assignment(key.assignment_id)]);
+                let Some(bead_id) = state.assignments.get(&key.assignment_id).map(|row| row.bead_id) else { continue };
+                let root_id = disk.beads.get(&bead_id).map(|bead| bead.root_id);
+                disk.recall(&mut state, &[Reference::Bead(bead_id)]);
+                disk.recall(&mut state, &root_id.map(Reference::Bead).into_iter().collect::<Vec<_>>());
+            }
+            object.memory = Some(state);
+        }
+        self.rig_observes(rig, events)
+    }
+
     /// Applies a command.
     pub(crate) fn rig_handles(
         &mut self,
@@ -359,7 +380,16 @@ impl World {
             Effect::WrapUp { assignment_id, epoch, .. } => {
                 Some(Order::WrapUp(SessionKey { assignment_id: *assignment_id, epoch: *epoch }))
             }
-            Effect::AskIdle { assignment_id, .. } => key(assignment_id).map(Order::AskIdle),
+            Effect::PushMail { assignment_id, mail_ids } => {
+                let word = |id| order::mail(state, id, Nonce::from_u32(1));
+                let words = mail_ids.iter().filter_map(|id| word(*id)).map(|message| message.message_id).collect();
+                key(assignment_id).map(|key| Order::Push(key, words))
+            }
+            Effect::PushNudge { assignment_id, nudge_ids } => {
+                let word = |id| order::nudge(state, *assignment_id, id, Nonce::from_u32(1));
+                let words = nudge_ids.iter().filter_map(|id| word(*id)).map(|message| message.message_id).collect();
+                key(assignment_id).map(|key| Order::Push(key, words))
+            }
             Effect::RunJob(id) => order::job(state, *id).map(|order| Order::Job(Box::new(order))),
         };
         if let Some(order) = order {
@@ -397,7 +427,8 @@ impl World {
             Answer::Start(key, answer) => Event::StartAnswered(key, answer),
             Answer::Query(key, answer) => Event::SessionAnswered(key, answer),
             Answer::Job(job_id, answer) => Event::JobAnswered(job_id, answer),
-            Answer::Delivered(..) | Answer::Gone(_) => return,
+            Answer::Delivered(key, words) => Event::SessionReported(key, SessionFact::Delivered(words)),
+            Answer::Gone(_) => return,
         };
         self.rig_observes(rig, vec![event]);
     }

@@ -9,14 +9,9 @@ use crate::id::{AssignmentId, BeadId};
 use crate::limits::{LEASE, ORDER_CAPACITY_RETRY, ORDER_REFUSED_RETRY};
 use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, GuppTier, Pending, Phase};
 use crate::rig::bead::Charge;
-<<<<<<< HEAD
 use crate::rig::nudge::{self, NudgeState};
 use crate::rig::plan::{EventRow, Plan};
-use crate::rig::{mail, rules, usage};
-=======
-use crate::rig::plan::{EventRow, Plan, Write};
-use crate::rig::{review, rules, usage};
->>>>>>> 84e57eb (tests/simulation, xtask: whole towns in virtual time, with faults)
+use crate::rig::{mail, review, rules, usage};
 pub(super) use crate::session::{Beat, Over, SessionAnswer, SessionFact, StartAnswer};
 use crate::session::{ErrorKind, StartFailureCode, Step};
 

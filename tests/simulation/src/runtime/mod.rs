@@ -160,7 +160,11 @@ impl World {
             Said::Session(key, fact) => Event::SessionReported(key, fact),
             Said::Job(job_id, fact) => Event::JobReported(job_id, fact),
         };
-        self.rig_observes(rig, vec![event]).contains(&Receipt::Stale)
+        let key = match &event {
+            Event::SessionReported(key, SessionFact::Over(_)) => vec![*key],
+            _ => Vec::new(),
+        };
+        self.rig_observes_spenders(rig, &key, vec![event]).contains(&Receipt::Stale)
     }
 
     pub(crate) fn reports_answered(&mut self, instance_id: InstanceId, last: u64, stale: Vec<SessionKey>) {
@@ -213,7 +217,10 @@ impl World {
                         .collect();
                     let jobs = jobs.remove(&rig).unwrap_or_default();
                     events.extend(jobs.into_iter().map(|job_id| Event::JobReported(job_id, JobFact::Beat)));
-                    self.rig_observes(rig, events).iter().map(|receipt| *receipt == Receipt::Stale).collect()
+                    self.rig_observes_spenders(rig, &keys, events)
+                        .iter()
+                        .map(|receipt| *receipt == Receipt::Stale)
+                        .collect()
                 }
                 None => {
                     let event = |(key, beat)| town::Event::MayorReported(key, SessionFact::Beat(beat));

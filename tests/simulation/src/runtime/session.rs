@@ -293,7 +293,8 @@ impl World {
                 let kind = self.runtime_chance.pick(&kinds).copied().unwrap_or(ErrorKind::Auth);
                 self.session_ends(key, Over::Error { kind, message: format!("{kind}."), retry_after: None });
             }
-            4 if SILENCE_IS_NOTICED => (),
+            // Silence: heartbeats go on, the agent does nothing.
+            4 => (),
             _ => {
                 if let Some(session) = self.runtime.live_mut(key) {
                     session.idle_since = Some(now);
@@ -408,7 +409,7 @@ impl World {
         }
     }
 
-    /// Somebody asks an idle agent for its result.
+    /// The agent is told to bring its work to an end.
     pub(crate) fn runtime_asks(&mut self, key: SessionKey) {
         let answers = !self.runtime_chance.happens(self.faults.chance(Fault::AgentFails, 0.3));
         let now = self.now;
@@ -425,12 +426,16 @@ impl World {
     /// Messages for a session; those that it has now.
     pub(crate) fn runtime_takes(&mut self, key: SessionKey, messages: Vec<String>) -> Vec<String> {
         let now = self.now;
+        let ignores = self.runtime_chance.happens(self.faults.chance(Fault::AgentFails, 0.3));
         let Some(session) = self.runtime.live_mut(key).filter(|session| session.stage == Stage::Running) else {
             return Vec::new();
         };
+        let is_mayor = session.kind == Kind::Mayor;
+        if ignores && !is_mayor {
+            return messages;
+        }
         session.idle_since = None;
         session.progress_at = Some(now);
-        let is_mayor = session.kind == Kind::Mayor;
         for message in &messages {
             if is_mayor && self.runtime.taken.contains(message) {
                 self.note(|| format!("message {message} is pushed again"));
@@ -490,6 +495,3 @@ impl World {
         }
     }
 }
-
-/// Whether the rules stop an agent that is neither idle nor making progress.
-const SILENCE_IS_NOTICED: bool = false;
