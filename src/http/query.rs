@@ -77,7 +77,7 @@ impl Query {
             .iter()
             .filter(|(name, _)| !["cursor", "limit", "offset", "count"].contains(&name.as_str()))
             .collect();
-        pairs.sort_unstable();
+        gastown_core::sorted::sort_by(&mut pairs, Ord::cmp);
         pairs.iter().map(|(name, value)| format!("{name}={value}&")).collect()
     }
 
