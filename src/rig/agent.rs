@@ -10,12 +10,13 @@ use gastown_core::rig::event::Event;
 use gastown_core::rig::mail;
 use gastown_core::rig::state::State;
 use gastown_core::rig::{Applied, Command};
-use gastown_core::session::{Beat, SessionFact, SessionKey, Usage};
+use gastown_core::session::{Beat, Kind, SessionFact, SessionKey, Usage};
 use gastown_core::wire::api::agent::{Agent, Assignment};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::mail::Mail;
 use gastown_core::wire::api::prime::{self, PrimeContext};
 use gastown_core::wire::code::Code;
+use gastown_core::wire::envelope::{Issue, IssueCode};
 use serde_json::json;
 
 use super::calls::{
@@ -58,6 +59,17 @@ pub(super) async fn prime(desk: &Rc<Desk>, call: Prime) -> Result<PrimeContext> 
 pub(super) async fn done(desk: &Rc<Desk>, call: AgentDone) -> Result<()> {
     let session = session_of(desk, &call.speaker)?;
     let done = call.done;
+    let has_branch = desk.read(|state| {
+        let assignment = state.assignments.get(&session.assignment_id);
+        Ok(assignment.is_none_or(|assignment| assignment.kind != Kind::Triage))
+    })?;
+    // Only triage has no branch to name.
+    if has_branch && done.branch.is_empty() {
+        let (code, message) = (IssueCode::Required, "is required".to_owned());
+        let issue = Issue { code, path: vec!["branch".to_owned()], message };
+        let refusal = Refusal::new(Code::InvalidRequest, "The body is not valid: branch");
+        return Err(Refusal { issues: vec![issue], ..refusal }.into());
+    }
     let command = match done.verdict {
         Some(verdict) => Command::Judge(Judge {
             session,
@@ -294,7 +306,10 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
         assignment: Some(Assignment::of(state, assignment)),
         review_context: review.map(|review| prime::review(state, review, source)),
         convoy_context: None,
-        triage_context: None,
+        triage_context: bead
+            .map(gastown_core::rig::triage::requests)
+            .filter(|requests| !requests.is_empty())
+            .map(|requests| json!({ "requests": requests })),
         gates: settings.map(|settings| settings.config.gates.clone()).unwrap_or_default(),
         history: Vec::new(),
         custom_instructions: settings.and_then(|s| match live.role {

@@ -146,7 +146,9 @@ pub const TRIAGE: &str = "gt:triage";
 pub const PATROL: &str = "patrol";
 
 /// Keys of `metadata` that only the system writes (api.md 3.3); a caller's value for them is dropped.
-pub const RESERVED_METADATA: [&str; 10] = [
+pub const RESERVED_METADATA: [&str; 12] = [
+    super::answer::ANSWERS,
+    triage::REQUESTS,
     "convoy_id",
     "feature_branch",
     "source_bead_id",

@@ -242,7 +242,7 @@ pub struct Done {
 impl Request for Done {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            branch: fields.branch("branch"),
+            branch: fields.optional_branch("branch").unwrap_or_default(),
             commit: commit(fields),
             pr_url: pr_url(fields),
             summary: fields.optional_text("summary", 0, NOTE_MAX),
