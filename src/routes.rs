@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, feed, hands, health, inbox, mayor, mayor_tools, messages, people, rigs, runtime, session,
-    sling, towns,
+    agents, beads, config, container, feed, hands, health, inbox, mayor, mayor_tools, messages, people, rigs, runtime,
+    session, sling, towns,
 };
 
 /// Methods that rows have.
@@ -161,12 +161,17 @@ pub static ROUTES: &[Route] = routes! {
     Patch  "/api/towns/{townId}/config"                   [TownOwner]              => config::patch;
     Get    "/api/towns/{townId}/rigs/{rigId}/config"      [TownMember]             => config::show_rig;
     Patch  "/api/towns/{townId}/rigs/{rigId}/config"      [TownOwner]              => config::patch_rig;
-    Post   "/api/towns/{townId}/pause"                    [TownMember]             => towns::pause;
-    Post   "/api/towns/{townId}/resume"                   [TownMember]             => towns::resume;
+    Post   "/api/towns/{townId}/pause"                    [TownMember]             => container::pause;
+    Post   "/api/towns/{townId}/resume"                   [TownMember]             => container::resume;
+    Post   "/api/towns/{townId}/breaker/reset"            [TownMember]             => container::reset_breaker;
+    Post   "/api/towns/{townId}/container/restart"        [TownOwner]              => container::restart;
+    Post   "/api/towns/{townId}/container/stop"           [TownOwner]              => container::stop;
+    Post   "/api/towns/{townId}/container/revoke-credentials" [TownOwner]          => container::revoke;
+    Get    "/api/towns/{townId}/usage"                    [TownMember]             => container::usage;
     Get    "/api/towns/{townId}/status"                   [TownMember]             => people::status;
     Get    "/api/towns/{townId}/snapshot"                 [TownMember]             => people::snapshot;
     Get    "/api/towns/{townId}/container/health"         [TownMember]             => people::runtime_status;
-    Get    "/api/towns/{townId}/drain-status"             [TownMember, Runtime]    => people::drain_status;
+    Get    "/api/towns/{townId}/drain-status"             [TownMember, Runtime]    => container::drain_status;
 
     // Agents of the town (3.5)
     Get    "/api/towns/{townId}/agents"                   [TownMember]             => people::agents;

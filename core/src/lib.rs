@@ -25,6 +25,7 @@
 pub mod access;
 pub mod breaker;
 pub mod config;
+pub mod container;
 pub mod id;
 pub mod json;
 pub mod limits;

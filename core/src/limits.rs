@@ -184,6 +184,16 @@ pub const ESCALATION_RAISES: [Duration; 3] = [hours(4), hours(8), hours(12)];
 pub const DRAIN_LIMIT: Duration = minutes(7);
 /// The container's health is asked for this often while it should be running.
 pub const HEALTH_EVERY: Duration = Duration::from_secs(15);
+/// Pings in a row that a runtime may miss …
+pub const PING_FAILURES: u32 = 3;
+/// … over at least this long, before it is restarted; a restart is given as long to help.
+pub const RESTART_AFTER: Duration = Duration::from_secs(60);
+/// Restarts of a runtime within [`RESTARTS_WINDOW`]: what three do not heal a fourth does not.
+pub const RESTARTS_MAX: u32 = 3;
+/// The window of [`RESTARTS_MAX`].
+pub const RESTARTS_WINDOW: Duration = minutes(30);
+/// A start of the runtime of which nothing was heard for this long has failed: longer than a cold container takes.
+pub const RUNTIME_START_LIMIT: Duration = minutes(3);
 /// A rig with live work that has not reported for this long is asked.
 pub const RIG_SILENT: Duration = minutes(2);
 /// Rows that are older than they are kept are dropped this often, while the town or rig is awake anyway.

@@ -12,6 +12,11 @@ use std::path::PathBuf;
 use expect_test::expect_file;
 
 #[test]
+fn container() {
+    all_of("container", check::container::play);
+}
+
+#[test]
 fn rig() {
     all_of("rig", check::rig::play);
 }

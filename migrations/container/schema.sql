@@ -24,7 +24,7 @@ CREATE TABLE container (
   last_stop_at integer,
   config_version integer not null,
   error text
-) strict;
+, since integer not null default 0, pinged_at integer, start_failures integer not null default 0, not_before integer, restarted_at integer, end_by integer) strict;
 
 CREATE TABLE snapshots (
   agent_id text not null,

@@ -7,7 +7,7 @@ use gastown_core::rig::agent::AgentRole;
 use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
 use gastown_core::wire::api::bead::Bead;
-use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, Slots, TownStatus};
+use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, TownStatus};
 use gastown_core::wire::api::town::Rig;
 use gastown_core::wire::envelope::{Warning, WarningCode};
 use serde_json::{Value, json};
@@ -17,7 +17,8 @@ use super::reply::Reply;
 use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
 use crate::town::calls::{
-    EscalationFilter, Frames, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView,
+    AdmissionView, EscalationFilter, Frames, ListEscalations, ListFrames, ListRigs, Show, ShowAdmission, ShowMayor,
+    TownView,
 };
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
 
@@ -86,13 +87,6 @@ pub async fn runtime_status(inbound: Inbound) -> Result<Reply> {
     Reply::passing(200, inbound.ask_container(&ShowRuntime {}).text()).await
 }
 
-/// GET `T/drain-status`
-pub async fn drain_status(inbound: Inbound) -> Result<Reply> {
-    let status = inbound.ask_container(&ShowRuntime {}).await?;
-    let is_draining = status.state == "draining";
-    Reply::ok(&json!({ "draining": is_draining, "drainStartedAt": status.since.filter(|_| is_draining) }))
-}
-
 /// GET `T/snapshot`
 pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
     let scene = Scene::of(&inbound).await?;
@@ -142,7 +136,7 @@ struct Scene {
     mayor_agent: Value,
     escalations: Vec<Value>,
     runtime: Option<RuntimeStatus>,
-    slots_total: u32,
+    admission: AdmissionView,
     warnings: Vec<Warning>,
 }
 
@@ -182,7 +176,7 @@ impl Scene {
             mayor_agent: mayor.agent,
             escalations,
             runtime: runtime.ok(),
-            slots_total: inbound.ask_town(&Setup {}).await?.config.max_sessions,
+            admission: inbound.ask_town(&ShowAdmission {}).await?,
             warnings,
         })
     }
@@ -213,8 +207,12 @@ impl Scene {
                 triage_requests: 0,
             },
             paused: self.town.town.paused,
-            draining: self.runtime.as_ref().is_some_and(|runtime| runtime.state == "draining"),
-            slots: Slots { used: self.town.town.counts.working_agents, total: self.slots_total },
+            pause_reason: self.admission.pause_reason.clone(),
+            draining: self.admission.drain_started_at.is_some(),
+            drain_started_at: self.admission.drain_started_at,
+            slots: self.admission.slots,
+            breaker: self.admission.breaker.clone(),
+            budget: self.admission.budget.clone(),
             runtime: self.runtime.clone(),
             needs_attention: self.town.town.counts.needs_attention,
         }

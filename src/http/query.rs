@@ -92,7 +92,8 @@ impl Query {
     }
 }
 
-fn invalid(name: &str, message: String) -> Refusal {
+/// A parameter that is missing, or cannot be read.
+pub fn invalid(name: &str, message: String) -> Refusal {
     let issue = Issue { code: IssueCode::InvalidString, path: vec![name.to_owned()], message };
     Refusal { issues: vec![issue], ..Refusal::new(Code::InvalidRequest, format!("The query is not valid: {name}")) }
 }

@@ -1,4 +1,4 @@
-//! Towns of users and organisations (api.md 3.2), pausing, and the audit-free parts of town control (3.7).
+//! Towns of users and organisations (api.md 3.2), and their deletion.
 
 use gastown_core::access::TownRole;
 use gastown_core::id::{IdSeed, RigId, TownId};
@@ -14,7 +14,7 @@ use crate::ambient::seed;
 use crate::env::Object;
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls as rig;
-use crate::town::calls::{Create, Delete, Pause, Rename, Resume, Show};
+use crate::town::calls::{Create, Delete, Rename, Show};
 use crate::town_container::calls::Forget;
 
 /// POST `/api/towns` and `/api/users/:userId/towns`
@@ -76,7 +76,8 @@ pub async fn rename(inbound: Inbound) -> Result<Reply> {
     Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
 }
 
-/// DELETE `T`: agents and runtime first, then the objects, then the record; every later call finds nothing.
+/// DELETE `T`: agents and runtime first, then the objects, then the record; every later call finds nothing. The keeper is
+/// emptied once more at the end, because a rig may have spoken to it until it was gone itself.
 pub async fn delete(inbound: Inbound) -> Result<Reply> {
     let town_id = inbound.town_id()?;
     let town = inbound.ask_town(&Show {}).await?.town;
@@ -85,24 +86,13 @@ pub async fn delete(inbound: Inbound) -> Result<Reply> {
     for rig_id in rigs {
         inbound.ask_rig(rig_id, &rig::Delete {}).await?;
     }
+    inbound.ask_container(&Forget { town_id }).await?;
     let account = match (&town.owner_user_id, &town.owner_org_id) {
         (Some(user), _) => account_name(AccountKind::User, user),
         (None, org) => account_name(AccountKind::Org, org.as_deref().unwrap_or_default()),
     };
     inbound.ask(Object::Account, &account, &RemoveTown { town_id }).await?;
     Reply::ok(&json!({ "deleted": true }))
-}
-
-/// POST `T/pause`
-pub async fn pause(inbound: Inbound) -> Result<Reply> {
-    let view = inbound.ask_town(&Pause { pause: Default::default() }).await?;
-    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
-}
-
-/// POST `T/resume`
-pub async fn resume(inbound: Inbound) -> Result<Reply> {
-    let view = inbound.ask_town(&Resume {}).await?;
-    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
 }
 
 /// `If-Match` as a version; the dashboard sends what it read from a resource's `version`.

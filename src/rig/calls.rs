@@ -308,6 +308,11 @@ calls! {
         /// Who asks.
         actor: String,
     } -> Bead;
+    /// What kept starts from succeeding is mended: one session may probe.
+    "/reset_breaker" ResetBreaker {
+        /// The town of the path.
+        town_id: TownId,
+    } -> ();
     /// A person's verdict.
     "/judge_review" JudgeReview {
         /// The town of the path.

@@ -124,6 +124,7 @@ impl Desk {
             Close => work::close,
             Fail => work::fail,
             Retry => work::retry,
+            ResetBreaker => work::reset_breaker,
             JudgeReview => work::judge_review,
             SubmitWork => hands::submit,
             CloseOwn => hands::close_own,

@@ -16,7 +16,7 @@ use gastown_core::wire::api::bead::{self, Bead, Wait};
 use gastown_core::wire::api::sling::SlungBead;
 use gastown_core::wire::code::Code;
 
-use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, Retry, Sling, Start};
+use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, ResetBreaker, Retry, Sling, Start};
 use super::commit::View;
 use super::{Desk, store};
 use crate::catalogue::catalogue;
@@ -103,6 +103,14 @@ pub(super) async fn judge_review(desk: &Rc<Desk>, call: JudgeReview) -> Result<B
     desk.is_of(call.town_id)?;
     let JudgeReview { review_id, verdict, feedback, actor, .. } = call;
     run(desk, Command::PersonJudges { review_id, verdict, feedback, actor }).await
+}
+
+/// What kept starts from succeeding is mended.
+pub(super) async fn reset_breaker(desk: &Rc<Desk>, call: ResetBreaker) -> Result<()> {
+    desk.is_of(call.town_id)?;
+    let committed = desk.handle(Command::ResetBreaker, |_, _| Ok(()))?;
+    desk.act(committed.effects).await;
+    Ok(())
 }
 
 impl Desk {

@@ -9,7 +9,7 @@ use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
 use gastown_core::town::state::AccountKind;
 use gastown_core::wire::api::escalation::{NewEscalation, ReplyEscalation as Answer};
 use gastown_core::wire::api::mail::{Mail, SendMail};
-use gastown_core::wire::api::town as api;
+use gastown_core::wire::api::{snapshot as api_snapshot, town as api};
 use gastown_core::wire::control::{Author, RuntimeConfig};
 use gastown_core::wire::report::{EventBatch, Fact, Heartbeat, Outcome, Ref};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,28 @@ calls! {
 
     /// A person says that what kept starts from succeeding is mended.
     ResetBreaker {} => "/reset_breaker", TownView;
+
+    /// Breaker, budget, drain and slots.
+    ShowAdmission {} => "/show_admission", AdmissionView;
+
+    /// What was spent from one day to another, or by convoys over all their time.
+    ListSpent {
+        /// First day.
+        from: String,
+        /// Last day.
+        to: String,
+        /// By convoy.
+        by_convoy: bool,
+    } => "/list_spent", Vec<SpentRow>;
+
+    /// Tokens of the present generation are refused from now on.
+    RevokeCredentials {} => "/revoke_credentials", TownView;
+
+    /// The runtime's keeper says how its life goes.
+    RuntimeSays {
+        /// What.
+        words: RuntimeWords,
+    } => "/runtime_says", ();
 
     /// Any call arms a lost alarm again; true while the town has live work.
     Ping {} => "/ping", bool;
@@ -348,6 +370,49 @@ calls! {
         /// The token's generation.
         generation: u64,
     } => "/check_mayor", ();
+}
+
+/// News of the runtime's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RuntimeWords {
+    /// It could not be started.
+    StartFailed(String),
+    /// It cannot be kept alive.
+    Exhausted,
+    /// It answers again.
+    Recovered,
+}
+
+/// What holds for the whole town.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AdmissionView {
+    /// Why it is paused.
+    pub pause_reason: Option<String>,
+    /// Since when it drains.
+    pub drain_started_at: Option<gastown_core::time::Timestamp>,
+    /// What a new runtime ends the drain with.
+    pub drain_nonce: Option<String>,
+    /// The runtime that is ending.
+    pub drains: Option<InstanceId>,
+    /// Breaker.
+    pub breaker: api_snapshot::BreakerStatus,
+    /// Limits of the day.
+    pub budget: Vec<api_snapshot::BudgetRow>,
+    /// Session slots.
+    pub slots: api_snapshot::Slots,
+}
+
+/// One total of spend.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpentRow {
+    /// In UTC, or `all`.
+    pub day: String,
+    /// Id of who spent it.
+    pub key: String,
+    /// For people.
+    pub label: String,
+    /// How much.
+    pub spent: gastown_core::session::Usage,
 }
 
 /// Who owns a town.

@@ -16,7 +16,7 @@ use worker::Response;
 
 use super::calls::{self, Frames, MayorSession, MayorView, TownView};
 use super::stream::Wanted;
-use super::{Inner, conversation, inbox, mayor, runtime, settings, store, view};
+use super::{Inner, admission, conversation, inbox, mayor, runtime, settings, store, view};
 use crate::ambient;
 use crate::call::{Call, Incoming};
 use crate::catalogue::catalogue;
@@ -47,6 +47,10 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         Pause => |inner, call: calls::Pause| town_command(inner, Command::Pause(call.pause)),
         Resume => |inner, _| town_command(inner, Command::Resume),
         ResetBreaker => |inner, _| town_command(inner, Command::ResetBreaker),
+        RevokeCredentials => |inner, _| town_command(inner, Command::RevokeCredentials),
+        ShowAdmission => admission::show,
+        ListSpent => admission::spent,
+        RuntimeSays => runtime::runtime_says,
         Ping => ping,
         ShowConfig => |inner: &Rc<Inner>, _| inner.with_state(settings::config_of),
         PatchConfig => settings::patch_config,

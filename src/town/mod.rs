@@ -5,6 +5,7 @@
 //! `handlers.rs`, `settings.rs` and `runtime.rs`, how a decision becomes rows in `tick.rs`, what is done afterwards in `effects.rs`, the live stream in
 //! `stream.rs`. Decisions are `gastown_core::town`.
 
+mod admission;
 pub mod calls;
 mod conversation;
 mod effects;

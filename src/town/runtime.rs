@@ -83,6 +83,19 @@ pub(super) fn instance_ready(inner: &Rc<Inner>, call: calls::InstanceReady) -> R
     Ok(receipts == [Receipt::Applied])
 }
 
+pub(super) fn runtime_says(inner: &Rc<Inner>, call: calls::RuntimeSays) -> Result<()> {
+    let event = match call.words {
+        calls::RuntimeWords::StartFailed(message) => {
+            Event::RuntimeStartFailed { code: "runtime_unavailable".to_owned(), message }
+        }
+        calls::RuntimeWords::Exhausted => Event::RuntimeExhausted(
+            "It was restarted as often as is allowed and does not answer. New work waits until it does.".to_owned(),
+        ),
+        calls::RuntimeWords::Recovered => Event::RuntimeRecovered,
+    };
+    inner.observe(vec![event]).map(drop)
+}
+
 pub(super) fn mayor_facts(inner: &Rc<Inner>, call: calls::MayorFacts) -> Result<Vec<ItemStatus>> {
     let now = inner.now()?;
     let mut statuses = Vec::new();
@@ -108,7 +121,10 @@ pub(super) fn mayor_beat(inner: &Rc<Inner>, call: calls::MayorBeat) -> Result<Ru
             stop.push(beat.session);
         }
     }
-    Ok(RuntimeWord { stop, ..runtime_word(inner)? })
+    let word = runtime_word(inner)?;
+    // Only a successor is given the nonce: what it names ends the drain.
+    let is_successor = inner.with_state(|state| state.drain.instance_id != Some(call.heartbeat.instance_id))?;
+    Ok(RuntimeWord { stop, drain_nonce: word.drain_nonce.filter(|_| is_successor), ..word })
 }
 
 pub(super) fn mayor_outcome(inner: &Rc<Inner>, call: calls::MayorOutcome) -> Result<ItemStatus> {

@@ -41,6 +41,34 @@ impl Call for SleepRuntime {
     type Reply = ();
 }
 
+/// A person ends the runtime, or has it begin anew.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndRuntime {
+    /// The town.
+    pub town_id: TownId,
+    /// Begin anew.
+    pub is_restart: bool,
+    /// Without waiting for work to be saved.
+    pub is_forced: bool,
+}
+
+impl Call for EndRuntime {
+    const PATH: &'static str = "/end_runtime";
+    type Reply = ();
+}
+
+/// Credentials were revoked: the runtime is given new ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Renew {
+    /// The town.
+    pub town_id: TownId,
+}
+
+impl Call for Renew {
+    const PATH: &'static str = "/renew";
+    type Reply = ();
+}
+
 /// Starts a session; the answer says whether the runtime took the order, not whether the session runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StartSession {

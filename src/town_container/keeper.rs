@@ -2,8 +2,10 @@
 //! make a token for it, attach, wait until it has registered. Attaching is idempotent and happens whenever the runtime
 //! turns out to be another life than the one that was spoken to.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use gastown_core::container::{Event, Phase};
 use gastown_core::id::{InstanceId, TownId};
 use gastown_core::wire::api::bead::Failure;
 use gastown_core::wire::api::snapshot::RuntimeStatus;
@@ -16,9 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::{ContainerStartupOptions, Method};
 
-use super::Keeper;
-use super::store;
-use super::store::{Container, ContainerState};
+use super::store::Container;
+use super::{Keeper, store, watch};
 use crate::ambient::{self, wall_now};
 use crate::call::{Asked, Call, ask};
 use crate::container::{Answer, Control, Order, Refused, Transport, order};
@@ -39,7 +40,8 @@ impl Keeper {
 
     /// Changes the row, making it when the town is first named.
     pub(super) fn change(&self, town_id: TownId, change: impl FnOnce(&mut Container)) -> Result<()> {
-        let mut row = store::load(&self.sql)?.unwrap_or_else(|| Container::new(town_id));
+        let now = self.now()?;
+        let mut row = store::load(&self.sql)?.unwrap_or_else(|| Container::new(town_id, now));
         change(&mut row);
         Ok(store::put(&self.sql, &row)?)
     }
@@ -73,7 +75,7 @@ impl Keeper {
 
     /// Calls the runtime about a town, attaching it first where it is a stranger.
     pub(super) async fn call<T: DeserializeOwned>(
-        &self,
+        self: &Rc<Self>,
         town_id: TownId,
         method: Method,
         path: &str,
@@ -82,7 +84,13 @@ impl Keeper {
         Ok(self.call_text(town_id, method, path, order(body)).await?.decoded())
     }
 
-    async fn call_text(&self, town_id: TownId, method: Method, path: &str, order: Order) -> Result<Answer<String>> {
+    async fn call_text(
+        self: &Rc<Self>,
+        town_id: TownId,
+        method: Method,
+        path: &str,
+        order: Order,
+    ) -> Result<Answer<String>> {
         if let Err(why) = self.attach(town_id).await? {
             return Ok(Answer::Silent(why));
         }
@@ -101,7 +109,7 @@ impl Keeper {
     }
 
     /// Makes the town usable in the runtime; the inner error is why it is not, in words.
-    pub(super) async fn attach(&self, town_id: TownId) -> Result<std::result::Result<InstanceId, String>> {
+    pub(super) async fn attach(self: &Rc<Self>, town_id: TownId) -> Result<std::result::Result<InstanceId, String>> {
         if let Some(instance_id) = *self.attached.borrow() {
             return Ok(Ok(instance_id));
         }
@@ -109,17 +117,27 @@ impl Keeper {
         if let Some(instance_id) = *self.attached.borrow() {
             return Ok(Ok(instance_id));
         }
+        if store::load(&self.sql)?.is_some_and(|row| row.life.end_by.is_some()) {
+            return Ok(Err("The agent runtime is being put to sleep".to_owned()));
+        }
         let result = self.attach_now(town_id).await;
-        let (state, error) = match &result {
-            Ok(Ok(_)) => (ContainerState::Running, None),
-            Ok(Err(why)) => (ContainerState::Unhealthy, Some(why.clone())),
-            Err(Error::Refusal(refusal)) => (ContainerState::Unhealthy, Some(refusal.message.clone())),
-            Err(Error::Fault(_)) => (ContainerState::Unhealthy, Some("attaching failed".to_owned())),
+        let error = match &result {
+            Ok(Ok(_)) => None,
+            Ok(Err(why)) => Some(why.clone()),
+            Err(Error::Refusal(refusal)) => Some(refusal.message.clone()),
+            Err(Error::Fault(_)) => Some("attaching failed".to_owned()),
         };
-        self.change(town_id, |row| {
-            row.state = state;
-            row.error = error;
-        })?;
+        self.change(town_id, |row| row.error.clone_from(&error))?;
+        let is_starting = self.row()?.life.phase == Phase::Starting;
+        watch::step(
+            self,
+            town_id,
+            Some(match error {
+                None => Event::Attached,
+                Some(why) if is_starting => Event::StartFailed(why),
+                Some(_) => Event::PingFailed,
+            }),
+        )?;
         result
     }
 
@@ -178,8 +196,7 @@ impl Keeper {
             row.version = Some(health.version.clone());
             row.capabilities.clone_from(&health.capabilities);
             row.memory = health.memory;
-            row.last_ok_at = Some(now);
-            row.failures = 0;
+            row.life.last_ok_at = Some(now);
         })
     }
 
@@ -210,23 +227,23 @@ impl Keeper {
         let Some(row) = store::load(&self.sql)? else {
             return Ok(RuntimeStatus { state: "stopped".to_owned(), ..RuntimeStatus::default() });
         };
-        let state = match row.state {
-            ContainerState::Running => "ready",
-            ContainerState::Stopped => "stopped",
-            ContainerState::Starting => "starting",
-            ContainerState::Unhealthy => "unhealthy",
-            ContainerState::Draining => "draining",
+        let state = match row.life.phase {
+            Phase::Running => "ready",
+            Phase::Stopped => "stopped",
+            Phase::Starting => "starting",
+            Phase::Unhealthy => "unhealthy",
+            Phase::Draining => "draining",
         };
         let error = row.error.map(|message| Failure {
             code: "runtime_unavailable".to_owned(),
             message,
             source: "runtime".to_owned(),
-            at: row.last_ok_at.or(row.started_at).unwrap_or(gastown_core::time::Timestamp::from_ms(0)),
+            at: row.life.last_ok_at.or(row.started_at).unwrap_or(gastown_core::time::Timestamp::from_ms(0)),
             details: serde_json::Map::new(),
         });
         Ok(RuntimeStatus {
             state: state.to_owned(),
-            since: row.started_at,
+            since: Some(row.life.since),
             instance_id: row.instance_id,
             version: row.version,
             protocol: Some(row.protocol).filter(|protocol| *protocol > 0),
@@ -235,8 +252,8 @@ impl Keeper {
             sessions: row.sessions,
             sessions_max: row.sessions_max,
             config_version: row.config_version,
-            restarts_30m: 0,
-            last_heartbeat_at: row.last_ok_at,
+            restarts_30m: row.life.restarts,
+            last_heartbeat_at: row.life.last_ok_at,
             error,
         })
     }

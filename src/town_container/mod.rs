@@ -3,7 +3,7 @@
 //! and keeps the transcripts. It decides nothing about beads.
 //!
 //! Reading order: `calls`, `keeper` (attach, and how the runtime is spoken to), `orders` (town and rigs → runtime),
-//! `reports` (runtime → town and rigs), `watch` (health, from the alarm).
+//! `reports` (runtime → town and rigs), `watch` (its life, step by step).
 
 pub mod calls;
 mod keeper;
@@ -75,7 +75,7 @@ impl DurableObject for TownContainer {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        watch::run(&self.keeper).await;
+        watch::run(&self.keeper);
         Response::empty()
     }
 }
@@ -86,6 +86,8 @@ impl Keeper {
         let reply = match incoming.path.as_str() {
             c::SetNeeded::PATH => incoming.answer(|call| async move { orders::set_needed(self, &call) }),
             c::SleepRuntime::PATH => incoming.answer(|call| orders::sleep(self, call)),
+            c::EndRuntime::PATH => incoming.answer(|call| orders::end_runtime(self, call)),
+            c::Renew::PATH => incoming.answer(|call| orders::renew(self, call)),
             c::StartSession::PATH => incoming.answer(|call| orders::start_session(self, call)),
             c::QuerySession::PATH => incoming.answer(|call| orders::query_session(self, call)),
             c::StopSession::PATH => incoming.answer(|call| orders::stop_session(self, call)),

@@ -2,8 +2,11 @@
 //! 503 and strangers are "not now", other refusals of a start are "never like this" (container.md 2.2).
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use gastown_core::limits::FINISH_LIMIT;
+use gastown_core::container::{Event, Phase};
+use gastown_core::id::TownId;
+use gastown_core::limits::{DRAIN_LIMIT, FINISH_LIMIT};
 use gastown_core::session::{JobAnswer, SessionAnswer, StartAnswer};
 use gastown_core::wire::control::{
     CheckRepo, DrainOrder, JobOrder, JobView, PushMessages, PushedMessages, RemoveOrder, SessionView, StopMode,
@@ -14,10 +17,9 @@ use serde_json::Value;
 use worker::Method;
 
 use super::calls::{
-    self, CancelJob, Forget, PushToSession, QuerySession, Reconfigure, RunJob, SetNeeded, SleepRuntime, StartSession,
-    StopSession, WrapUpSession,
+    self, CancelJob, EndRuntime, Forget, PushToSession, QuerySession, Reconfigure, Renew, RunJob, SetNeeded,
+    SleepRuntime, StartSession, StopSession, WrapUpSession,
 };
-use super::store::ContainerState;
 use super::{Keeper, watch};
 use crate::ambient::wall_now;
 use crate::container::{Answer, Refused};
@@ -27,17 +29,21 @@ use crate::sql::clear;
 use crate::token::AgentSubject;
 
 /// A runtime that sleeps has nothing to save but the mayor's conversation (container.md 12.2).
-const SLEEP_DEADLINE_S: u32 = 30;
+const SLEEP_LIMIT: Duration = Duration::from_secs(30);
+/// A forced end leaves time to kill processes and to report.
+const FORCED_LIMIT: Duration = Duration::from_secs(10);
+/// The runtime's own limit is shorter than ours by this much.
+const END_MARGIN: Duration = Duration::from_secs(5);
 
-/// The runtime is needed, or not: its health is watched accordingly, and it is attached ahead of the first order.
+/// The runtime is needed, or not: its life goes on accordingly. One that runs, but that this object has not spoken to since
+/// it woke, is attached ahead of the first order.
 pub(super) fn set_needed(keeper: &Rc<Keeper>, call: &SetNeeded) -> Result<()> {
-    keeper.change(call.town_id, |row| row.is_needed = call.needed)?;
-    watch::arm(keeper)?;
-    if call.needed && keeper.attached.borrow().is_none() {
-        let (keeper, town_id) = (Rc::clone(keeper), call.town_id);
-        let object = Rc::clone(&keeper);
-        object.object.wait_until(async move {
-            if let Err(error) = keeper.attach(town_id).await {
+    watch::step(keeper, call.town_id, Some(Event::Needed(call.needed)))?;
+    let runs = matches!(keeper.row()?.life.phase, Phase::Running | Phase::Unhealthy);
+    if call.needed && runs && keeper.attached.borrow().is_none() {
+        let (own, town_id) = (Rc::clone(keeper), call.town_id);
+        keeper.object.wait_until(async move {
+            if let Err(error) = own.attach(town_id).await {
                 crate::log::warn("the runtime was not attached", &[("error", &format_args!("{error:?}"))]);
             }
         });
@@ -45,25 +51,49 @@ pub(super) fn set_needed(keeper: &Rc<Keeper>, call: &SetNeeded) -> Result<()> {
     Ok(())
 }
 
-/// Nothing needs the runtime: it ends what is idle for this town and forgets it. A container of the town's own ends with
-/// it; a runtime that serves others goes on.
+/// Nothing needs the runtime: it saves the mayor's conversation, ends what is idle for this town and forgets it. A
+/// container of the town's own ends with it; a runtime that serves others goes on.
 pub(super) async fn sleep(keeper: &Rc<Keeper>, call: SleepRuntime) -> Result<()> {
-    let was_attached = keeper.attached.replace(None).is_some();
+    watch::step(keeper, call.town_id, Some(Event::Needed(false)))?;
+    end(keeper, call.town_id, "idle", SLEEP_LIMIT).await
+}
+
+/// A person ends the runtime, or has it begin anew. Work is saved first, unless it is forced.
+pub(super) async fn end_runtime(keeper: &Rc<Keeper>, call: EndRuntime) -> Result<()> {
+    let reason = if call.is_restart { "restart" } else { "stop" };
+    end(keeper, call.town_id, reason, if call.is_forced { FORCED_LIMIT } else { DRAIN_LIMIT }).await
+}
+
+/// Credentials were revoked: the runtime is given new ones. A container of the town's own has the old generation in its
+/// environment, and is replaced.
+pub(super) async fn renew(keeper: &Rc<Keeper>, call: Renew) -> Result<()> {
+    if keeper.object.container().is_some() {
+        return end(keeper, call.town_id, "restart", DRAIN_LIMIT).await;
+    }
     keeper.tokens.borrow_mut().clear();
-    keeper.change(call.town_id, |row| {
-        row.is_needed = false;
-        row.state = ContainerState::Stopped;
-        row.error = None;
-    })?;
-    watch::arm(keeper)?;
-    if was_attached && let Ok(control) = keeper.control(call.town_id) {
-        let order = DrainOrder { reason: "idle".to_owned(), deadline_s: Some(SLEEP_DEADLINE_S) };
-        let answer: Answer<Value> = control.town(Method::Post, call.town_id, "/drain", Some(&order)).await;
-        if let Answer::Silent(why) = answer {
-            crate::log::warn("the runtime did not hear that it may sleep", &[("why", &why)]);
-        }
+    if keeper.attached.replace(None).is_some()
+        && let Err(why) = keeper.attach(call.town_id).await?
+    {
+        crate::log::warn("the runtime was not given new credentials", &[("why", &why)]);
     }
     Ok(())
+}
+
+/// Orders the runtime to drain this town, which it then forgets. `limit` is wall time, as the runtime's.
+async fn end(keeper: &Rc<Keeper>, town_id: TownId, reason: &str, limit: Duration) -> Result<()> {
+    let was_attached = keeper.attached.replace(None).is_some();
+    keeper.tokens.borrow_mut().clear();
+    if was_attached && let Ok(control) = keeper.control(town_id) {
+        let deadline_s = u32::try_from(limit.as_secs()).ok();
+        let order = DrainOrder { reason: reason.to_owned(), deadline_s };
+        let answer: Answer<Value> = control.town(Method::Post, town_id, "/drain", Some(&order)).await;
+        if let Answer::Silent(why) = answer {
+            crate::log::warn("the runtime did not hear that it shall end", &[("why", &why)]);
+        }
+    }
+    let clock = settings(&keeper.env)?.clock;
+    let end_by = clock.town(wall_now() + limit + END_MARGIN);
+    watch::step(keeper, town_id, Some(if was_attached { Event::ToldToEnd(end_by) } else { Event::Ended }))
 }
 
 /// Starts a session. The reply says whether the runtime took the order.

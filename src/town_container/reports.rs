@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use gastown_core::container::{Event, Phase};
 use gastown_core::id::{RigId, RigRef};
 use gastown_core::limits::HEARTBEAT;
 use gastown_core::session::Role;
@@ -19,7 +20,7 @@ use gastown_core::wire::report::{
 use super::calls::{
     CheckRuntime, RefreshToken, RenewTokens, RuntimeBeats, RuntimeEnds, RuntimeRegisters, RuntimeReports, RuntimeShows,
 };
-use super::{Keeper, store};
+use super::{Keeper, store, watch};
 use crate::ambient::{self, Clock, wall_now};
 use crate::call::{Asked, Call, ask};
 use crate::env::{Object, settings, stub};
@@ -35,7 +36,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(3600);
 const HEARTBEAT_MIN: Duration = Duration::from_millis(500);
 
 /// Whether a token's bearer is the town's present runtime.
-pub(super) fn check(keeper: &Keeper, call: &CheckRuntime) -> Result<()> {
+pub(super) fn check(keeper: &Rc<Keeper>, call: &CheckRuntime) -> Result<()> {
     let row = keeper.row()?;
     if call.generation != row.generation {
         return Err(Refusal::new(Code::TokenInvalid, "The credentials of this town were revoked").into());
@@ -43,8 +44,11 @@ pub(super) fn check(keeper: &Keeper, call: &CheckRuntime) -> Result<()> {
     if row.instance_id != Some(call.instance_id) {
         return Err(Refusal::new(Code::InstanceSuperseded, "Another runtime owns this town").into());
     }
+    if row.life.failures > 0 || row.life.is_exhausted_told {
+        return watch::step(keeper, row.town_id, Some(Event::Heard));
+    }
     let now = keeper.now()?;
-    keeper.change(row.town_id, |row| row.last_ok_at = Some(now))
+    keeper.change(row.town_id, |row| row.life.last_ok_at = Some(now))
 }
 
 /// A runtime says hello: it learns its settings, what it shall run and what it shall end.
@@ -119,11 +123,14 @@ pub(super) async fn heartbeat(keeper: &Rc<Keeper>, call: RuntimeBeats) -> Result
     let beat = in_town_time(call.heartbeat, clock);
     let now = keeper.now()?;
     keeper.change(row.town_id, |row| {
-        row.last_ok_at = Some(now);
+        row.life.last_ok_at = Some(now);
         row.memory = beat.memory;
         row.sessions = u32::try_from(beat.agents.len()).unwrap_or(u32::MAX);
         row.config_version = beat.config_version;
     })?;
+    if beat.draining && row.life.phase != Phase::Draining {
+        watch::step(keeper, row.town_id, Some(Event::Drains))?;
+    }
     let mut by_rig: SortedMap<RigId, rig::RuntimeBeats> = SortedMap::new();
     let of = |instance_id| rig::RuntimeBeats { instance_id, agents: Vec::new(), jobs: Vec::new() };
     for agent in beat.agents.iter().filter(|agent| agent.session.rig_id.rig().is_some()) {

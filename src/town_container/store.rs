@@ -2,6 +2,7 @@
 
 use gastown_core::sorted::SortedMap;
 
+use gastown_core::container::{Life, Phase};
 use gastown_core::id::{AgentId, AssignmentId, InstanceId, TownId};
 use gastown_core::limits::TRANSCRIPT_KEEP;
 use gastown_core::time::Timestamp;
@@ -16,13 +17,15 @@ use crate::sql::{Sql, SqlError, json, text, text_or_null};
 
 const SELECT: &str = "
     select town_id, owner_id, is_needed, state, instance_id, generation, protocol, version, capabilities, memory,
-           sessions, sessions_max, started_at, last_ok_at, failures, config_version, error
+           sessions, sessions_max, started_at, last_ok_at, failures, config_version, error, since, pinged_at,
+           first_failure_at, start_failures, not_before, window_at, restarts, restarted_at, exhausted_told, end_by
     from container";
 const PUT: &str = "
     insert or replace into container
       (only_row, town_id, owner_id, is_needed, state, instance_id, generation, protocol, version, capabilities, memory,
-       sessions, sessions_max, started_at, last_ok_at, failures, restarts, config_version, error)
-    values (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)";
+       sessions, sessions_max, started_at, last_ok_at, failures, config_version, error, since, pinged_at,
+       first_failure_at, start_failures, not_before, window_at, restarts, restarted_at, exhausted_told, end_by)
+    values (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const APPEND: &str = "
     insert or ignore into transcripts (agent_id, assignment_id, seq, kind, data, at) values (?, ?, ?, ?, ?, ?)";
 const SELECT_NEXT: &str = "
@@ -54,10 +57,8 @@ pub struct Container {
     pub town_id: TownId,
     /// Whose tokens the runtime's are.
     pub owner_id: String,
-    /// Whether it is needed: then its health is watched.
-    pub is_needed: bool,
-    /// Whether it was last heard of.
-    pub state: ContainerState,
+    /// What the rules of its life look at.
+    pub life: Life,
     /// Its present life.
     pub instance_id: Option<InstanceId>,
     /// Tokens of an older generation are refused.
@@ -76,46 +77,28 @@ pub struct Container {
     pub sessions_max: u32,
     /// When this life was first heard of.
     pub started_at: Option<Timestamp>,
-    /// Newest sign of life.
-    pub last_ok_at: Option<Timestamp>,
-    /// Pings in a row that failed.
-    pub failures: u32,
     /// Version of the settings that it uses.
     pub config_version: u64,
     /// Why it cannot be reached.
     pub error: Option<String>,
 }
 
-gastown_core::text_enum! {
-    /// Whether the runtime was last heard of.
-    pub enum ContainerState {
-        Stopped = "stopped",
-        Starting = "starting",
-        Running = "running",
-        Unhealthy = "unhealthy",
-        Draining = "draining",
-    }
-}
-
 impl Container {
     /// Nothing is known yet.
-    pub fn new(town_id: TownId) -> Self {
+    pub const fn new(town_id: TownId, now: Timestamp) -> Self {
         Self {
             town_id,
             owner_id: String::new(),
-            is_needed: false,
-            state: ContainerState::Stopped,
+            life: Life::new(now),
             instance_id: None,
             generation: 0,
             protocol: 0,
             version: None,
             capabilities: Vec::new(),
-            memory: Memory::default(),
+            memory: Memory { rss_bytes: 0, limit_bytes: 0 },
             sessions: 0,
             sessions_max: 0,
             started_at: None,
-            last_ok_at: None,
-            failures: 0,
             config_version: 0,
             error: None,
         }
@@ -127,7 +110,7 @@ struct Row {
     town_id: TownId,
     owner_id: String,
     is_needed: bool,
-    state: ContainerState,
+    state: Phase,
     instance_id: Option<InstanceId>,
     generation: u64,
     protocol: u32,
@@ -141,15 +124,46 @@ struct Row {
     failures: u32,
     config_version: u64,
     error: Option<String>,
+    since: Ms,
+    pinged_at: Option<Ms>,
+    first_failure_at: Option<Ms>,
+    start_failures: u32,
+    not_before: Option<Ms>,
+    window_at: Option<Ms>,
+    restarts: u32,
+    restarted_at: Option<Ms>,
+    exhausted_told: bool,
+    end_by: Option<Ms>,
+}
+
+impl Row {
+    fn life(&self) -> Life {
+        let at = |at: Option<Ms>| at.map(|at| at.0);
+        Life {
+            is_needed: self.is_needed,
+            phase: self.state,
+            since: self.since.0,
+            last_ok_at: at(self.last_ok_at),
+            pinged_at: at(self.pinged_at),
+            failures: self.failures,
+            first_failure_at: at(self.first_failure_at),
+            start_failures: self.start_failures,
+            not_before: at(self.not_before),
+            window_at: at(self.window_at),
+            restarts: self.restarts,
+            restarted_at: at(self.restarted_at),
+            is_exhausted_told: self.exhausted_told,
+            end_by: at(self.end_by),
+        }
+    }
 }
 
 /// The row, once the keeper was spoken to.
 pub fn load(sql: &impl Sql) -> Result<Option<Container>, SqlError> {
-    Ok(sql.first::<Row>(SELECT, &[])?.map(|row| Container {
+    let container = |row: Row| Container {
+        life: row.life(),
         town_id: row.town_id,
         owner_id: row.owner_id,
-        is_needed: row.is_needed,
-        state: row.state,
         instance_id: row.instance_id,
         generation: row.generation,
         protocol: row.protocol,
@@ -159,22 +173,22 @@ pub fn load(sql: &impl Sql) -> Result<Option<Container>, SqlError> {
         sessions: row.sessions,
         sessions_max: row.sessions_max,
         started_at: row.started_at.map(|at| at.0),
-        last_ok_at: row.last_ok_at.map(|at| at.0),
-        failures: row.failures,
         config_version: row.config_version,
         error: row.error,
-    }))
+    };
+    Ok(sql.first::<Row>(SELECT, &[])?.map(container))
 }
 
 /// Writes the row.
 pub fn put(sql: &impl Sql, container: &Container) -> Result<(), SqlError> {
+    let life = &container.life;
     sql.run(
         PUT,
         &[
             text(container.town_id),
             (&container.owner_id).into(),
-            container.is_needed.into(),
-            text(container.state),
+            life.is_needed.into(),
+            text(life.phase),
             text_or_null(container.instance_id),
             container.generation.into(),
             container.protocol.into(),
@@ -184,10 +198,20 @@ pub fn put(sql: &impl Sql, container: &Container) -> Result<(), SqlError> {
             container.sessions.into(),
             container.sessions_max.into(),
             container.started_at.into(),
-            container.last_ok_at.into(),
-            container.failures.into(),
+            life.last_ok_at.into(),
+            life.failures.into(),
             container.config_version.into(),
             container.error.clone().into(),
+            life.since.into(),
+            life.pinged_at.into(),
+            life.first_failure_at.into(),
+            life.start_failures.into(),
+            life.not_before.into(),
+            life.window_at.into(),
+            life.restarts.into(),
+            life.restarted_at.into(),
+            life.is_exhausted_told.into(),
+            life.end_by.into(),
         ],
     )
 }

@@ -76,6 +76,8 @@ pub enum Command {
     Resume,
     /// A person says that what kept starts from succeeding is mended: one session may probe.
     ResetBreaker,
+    /// Refuse every token that was made so far.
+    RevokeCredentials,
     /// A person has seen it.
     Acknowledge {
         /// Which.
@@ -224,6 +226,10 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
                     town.pause = None;
                 });
             }
+            Ok(Applied::Town)
+        }
+        Command::RevokeCredentials => {
+            plan.update_town(|town| town.credential_gen += 1);
             Ok(Applied::Town)
         }
         Command::ResetBreaker => {

@@ -3,6 +3,7 @@
 //! A scenario is a list of commands, one a line, after `> `. After each stands, indented, what it led to. Each step is
 //! planned twice, and the second plan must be empty; every invariant is checked after every plan.
 
+pub(crate) mod container;
 pub(crate) mod rig;
 pub(crate) mod town;
 

@@ -17,6 +17,7 @@ use super::bead::{self, Bead, BeadOutcome, BeadStatus, FailureCode, FailureSourc
 use super::event::SessionKey;
 use super::plan::Plan;
 use super::review::Verdict;
+use super::rules;
 use super::triage::{self, Decide};
 use crate::id::{AgentId, AssignmentId, BeadId, MailId, NudgeId, RigId};
 use crate::models::ModelId;
@@ -142,6 +143,8 @@ pub enum Command {
         /// Who asks.
         actor: String,
     },
+    /// A person says that what kept starts from succeeding is mended: one session may probe.
+    ResetBreaker,
     /// The agent says that the work is done.
     Done(Done),
     /// The refinery judges.
@@ -331,7 +334,8 @@ impl Command {
             | Self::GetAgent(_)
             | Self::Unhook { .. }
             | Self::StopAgent { .. }
-            | Self::RemoveAgent { .. } => Vec::new(),
+            | Self::RemoveAgent { .. }
+            | Self::ResetBreaker => Vec::new(),
         }
     }
 }
@@ -366,6 +370,10 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         Command::Unhook { agent_id, actor } => agents::unhook(plan, agent_id, &actor),
         Command::StopAgent { agent_id, resets, reason, actor } => agents::stop(plan, agent_id, resets, reason, &actor),
         Command::RemoveAgent { agent_id, actor } => agents::remove(plan, agent_id, &actor),
+        Command::ResetBreaker => {
+            rules::breaker::half_open(plan);
+            Ok(Applied::Written)
+        }
         Command::Done(done) => reviews::apply_done(plan, done),
         Command::Judge(judge) => reviews::apply_judge(plan, judge),
         Command::PersonJudges { review_id, verdict, feedback, actor } => {

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod bead;
+pub mod control;
 pub mod escalation;
 pub mod event;
 pub mod explain;

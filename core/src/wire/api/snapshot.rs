@@ -8,6 +8,7 @@ use super::bead::{Bead, Failure};
 use super::event::Event;
 use super::mayor::MayorStatus;
 use super::town::{Rig, Town};
+use crate::breaker::BreakerState;
 use crate::id::InstanceId;
 use crate::time::Timestamp;
 use crate::wire::control::Memory;
@@ -106,8 +107,12 @@ pub struct TownStatus {
     pub agents: AgentCounts,
     pub beads: BeadCounts,
     pub paused: bool,
+    pub pause_reason: Option<String>,
     pub draining: bool,
+    pub drain_started_at: Option<Timestamp>,
     pub slots: Slots,
+    pub breaker: BreakerStatus,
+    pub budget: Vec<BudgetRow>,
     pub runtime: Option<RuntimeStatus>,
     pub needs_attention: u32,
 }
@@ -143,6 +148,37 @@ pub struct Slots {
     pub used: u32,
     /// In all.
     pub total: u32,
+}
+
+/// A breaker as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct BreakerStatus {
+    pub state: BreakerState,
+    pub opens_until: Option<Timestamp>,
+    pub failures: u32,
+    pub last_error: Option<String>,
+}
+
+impl Default for BreakerStatus {
+    fn default() -> Self {
+        Self { state: BreakerState::Closed, opens_until: None, failures: 0, last_error: None }
+    }
+}
+
+/// One limit of spend and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetRow {
+    /// `town_daily`.
+    pub scope: String,
+    /// `usd` or `tokens`.
+    pub unit: String,
+    /// Limit.
+    pub limit: f64,
+    /// Used so far.
+    pub used: f64,
+    /// When it begins anew.
+    pub resets_at: Option<Timestamp>,
 }
 
 /// **RuntimeStatus**.
