@@ -24,6 +24,7 @@ use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::runtime::BeatsReply;
 pub use super::store::Filter;
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
@@ -132,15 +133,6 @@ pub struct Overview {
     pub events: Vec<Event>,
     /// Beads were left out.
     pub is_truncated: bool,
-}
-
-/// What the runtime does about sessions after a heartbeat.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BeatsReply {
-    /// Sessions that shall end.
-    pub stop: Vec<Ref>,
-    /// Sessions that shall finish, because a budget is used up.
-    pub wrap_up: Vec<Ref>,
 }
 
 /// A page of beads.

@@ -11,9 +11,20 @@ use gastown_core::session::{Role, SessionKey};
 use gastown_core::wire::fact;
 use gastown_core::wire::report::{AgentBeat, Fact, FactResult, ItemStatus, OutcomeResult, Ref};
 
+use serde::{Deserialize, Serialize};
+
 use super::Desk;
-use super::calls::{BeatsReply, Deliver, LiveSessions, Running, RuntimeBeats, RuntimeFacts, RuntimeOutcomes};
+use super::calls::{Deliver, LiveSessions, Running, RuntimeBeats, RuntimeFacts, RuntimeOutcomes};
 use crate::error::Result;
+
+/// What the runtime does about sessions after a heartbeat.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatsReply {
+    /// Sessions that shall end.
+    pub stop: Vec<Ref>,
+    /// Sessions that shall finish, because a budget is used up.
+    pub wrap_up: Vec<Ref>,
+}
 
 /// Numbered messages of the Town; the answer brings ours the other way. The first contact makes the rig.
 pub(super) async fn deliver(desk: &Rc<Desk>, call: Deliver) -> Result<BatchReply<RigToTown>> {
