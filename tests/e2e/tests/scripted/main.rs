@@ -5,7 +5,9 @@
 //! One program with a `main` of its own, because its tests share one running stack and run side by side, each in its own
 //! town. A test that ends a life of the runtime, which all towns would notice, has a stack to itself.
 
+mod convoys;
 mod dispatch;
+mod messages;
 mod reviews;
 mod runtime;
 mod world;
@@ -32,6 +34,15 @@ const TESTS: &[Test] = &[
     ("callbacks_of_an_ended_session_change_nothing", dispatch::stale_callbacks),
     ("an_idle_session_is_asked_twice_and_then_ended", dispatch::idle_session),
     ("gates_and_rework_come_before_the_merge", reviews::gates_and_rework),
+    ("a_diamond_over_two_rigs_lands_once_in_each", convoys::diamond_lands),
+    ("a_failed_task_holds_its_dependents_until_it_is_skipped", convoys::failed_task_is_skipped),
+    ("an_aborted_convoy_stops_only_its_own", convoys::abort),
+    ("mail_is_delivered_once_and_in_order", messages::mail_is_delivered_once),
+    ("a_nudge_is_shown_once", messages::nudge_is_shown_once),
+    ("an_escalation_is_answered_into_the_session", messages::escalation_is_answered),
+    ("the_budget_of_the_day_stops_work_uncharged", messages::day_budget),
+    ("the_budget_of_a_bead_parks_it", messages::bead_budget),
+    ("a_molecule_is_advanced_to_its_end", messages::molecule),
 ];
 
 const ALONE: &[Test] = &[
