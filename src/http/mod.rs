@@ -15,6 +15,7 @@ pub mod reply;
 pub mod agents;
 pub mod beads;
 pub mod config;
+pub mod convoys;
 pub mod feed;
 pub mod hands;
 pub mod health;

@@ -7,6 +7,7 @@ use gastown_core::rig::agent::AgentRole;
 use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
 use gastown_core::wire::api::bead::Bead;
+use gastown_core::wire::api::convoy::Convoy;
 use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, Slots, TownStatus};
 use gastown_core::wire::api::town::Rig;
 use gastown_core::wire::envelope::{Warning, WarningCode};
@@ -17,7 +18,7 @@ use super::reply::Reply;
 use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
 use crate::town::calls::{
-    EscalationFilter, Frames, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView,
+    EscalationFilter, Frames, ListConvoys, ListEscalations, ListFrames, ListRigs, Setup, Show, ShowMayor, TownView,
 };
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
 
@@ -98,7 +99,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
     let scene = Scene::of(&inbound).await?;
     let status = scene.status();
     let role = inbound.town_role.unwrap_or(TownRole::Member);
-    let Scene { frames, town, rigs, overviews, mayor, mayor_agent, escalations, warnings, .. } = scene;
+    let Scene { frames, town, rigs, overviews, mayor, mayor_agent, escalations, convoys, warnings, .. } = scene;
     let is_truncated = overviews.iter().any(|(_, overview)| overview.is_truncated);
     let mut agents: Vec<Value> = vec![mayor_agent];
     let mut beads: Vec<Bead> = Vec::new();
@@ -120,7 +121,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
         "rigs": shown_rigs,
         "agents": agents,
         "beads": beads,
-        "convoys": [],
+        "convoys": convoys,
         "escalations": escalations,
         "merge_queue": queue,
         "mayor": mayor,
@@ -141,6 +142,7 @@ struct Scene {
     mayor: Value,
     mayor_agent: Value,
     escalations: Vec<Value>,
+    convoys: Vec<Convoy>,
     runtime: Option<RuntimeStatus>,
     slots_total: u32,
     warnings: Vec<Warning>,
@@ -173,6 +175,7 @@ impl Scene {
             ..EscalationFilter::default()
         };
         let escalations = inbound.ask_town(&ListEscalations { filter }).await?;
+        let convoys = inbound.ask_town(&ListConvoys { states: Vec::new(), limit: u32::MAX, offset: 0 }).await?;
         Ok(Self {
             frames,
             town: inbound.ask_town(&Show {}).await?,
@@ -181,6 +184,7 @@ impl Scene {
             mayor: mayor.status,
             mayor_agent: mayor.agent,
             escalations,
+            convoys,
             runtime: runtime.ok(),
             slots_total: inbound.ask_town(&Setup {}).await?.config.max_sessions,
             warnings,

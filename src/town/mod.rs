@@ -7,6 +7,7 @@
 
 pub mod calls;
 mod conversation;
+mod convoys;
 mod effects;
 mod handlers;
 mod inbox;

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod bead;
+pub mod convoy;
 pub mod escalation;
 pub mod event;
 pub mod explain;
