@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, container, feed, hands, health, inbox, mayor, mayor_tools, messages, people, rigs, runtime,
-    session, sling, towns,
+    agents, beads, config, container, convoys, feed, hands, health, inbox, mayor, mayor_tools, messages, people, rigs,
+    runtime, session, sling, towns,
 };
 
 /// Methods that rows have.
@@ -206,6 +206,20 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/beads/{beadId}/events"    [TownMember]             => beads::events;
     Post   "/api/towns/{townId}/merge-queue/{beadId}/verdict" [TownMember]         => beads::judge;
 
+    // Convoys (3.4)
+    Get    "/api/towns/{townId}/convoys"                  [TownMember]             => convoys::list;
+    Post   "/api/towns/{townId}/convoys"                  [TownMember] K           => convoys::create;
+    Post   "/api/towns/{townId}/convoys/bead-closed"      [TownMember]             => convoys::bead_closed;
+    Get    "/api/towns/{townId}/convoys/{convoyId}"       [TownMember]             => convoys::show;
+    Patch  "/api/towns/{townId}/convoys/{convoyId}"       [TownMember]             => convoys::patch;
+    Post   "/api/towns/{townId}/convoys/{convoyId}/start" [TownMember]             => convoys::start;
+    Post   "/api/towns/{townId}/convoys/{convoyId}/retry" [TownMember]             => convoys::retry;
+    Post   "/api/towns/{townId}/convoys/{convoyId}/skip"  [TownMember]             => convoys::skip;
+    Post   "/api/towns/{townId}/convoys/{convoyId}/abort" [TownMember]             => convoys::abort;
+    Post   "/api/towns/{townId}/convoys/{convoyId}/close" [TownMember]             => convoys::close;
+    Post   "/api/towns/{townId}/convoys/{convoyId}/beads" [TownMember]             => convoys::add;
+    Delete "/api/towns/{townId}/convoys/{convoyId}/beads/{beadId}" [TownMember]    => convoys::remove;
+
     // Beads and agents of a rig (3.8 to 3.10)
     Get    "/api/towns/{townId}/rigs/{rigId}/beads"       [RigAgents, TownMember]  => beads::list_of_rig;
     Post   "/api/towns/{townId}/rigs/{rigId}/beads"       [TownMember, Runtime] K  => beads::create_in_rig;
@@ -258,6 +272,17 @@ pub static ROUTES: &[Route] = routes! {
 
     // Mayor tools (3.12)
     Post   "/api/mayor/{townId}/tools/sling"              [Mayor] K                => mayor_tools::sling;
+    Post   "/api/mayor/{townId}/tools/sling-batch"        [Mayor] K                => convoys::sling_batch;
+    Get    "/api/mayor/{townId}/tools/convoys"            [Mayor]                  => convoys::list_for_mayor;
+    Get    "/api/mayor/{townId}/tools/convoys/{convoyId}" [Mayor]                  => convoys::show;
+    Patch  "/api/mayor/{townId}/tools/convoys/{convoyId}" [Mayor]                  => convoys::patch_for_mayor;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/start" [Mayor]            => convoys::start_for_mayor;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/retry" [Mayor]            => convoys::retry;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/skip" [Mayor]             => convoys::skip;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/abort" [Mayor]            => convoys::abort;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/close" [Mayor]            => convoys::close;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/add-bead" [Mayor]         => convoys::add;
+    Post   "/api/mayor/{townId}/tools/convoys/{convoyId}/remove-bead" [Mayor]      => convoys::remove_named;
     Get    "/api/mayor/{townId}/tools/rigs"               [Mayor]                  => mayor_tools::rigs;
     Get    "/api/mayor/{townId}/tools/beads"              [Mayor]                  => mayor_tools::beads;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/beads" [Mayor]                  => mayor_tools::beads;

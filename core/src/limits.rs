@@ -162,6 +162,12 @@ pub const NUDGE_KEEP_MAX: Duration = days(7);
 
 /// Failed landings of one convoy in one rig before a person is asked.
 pub const LANDING_MAX: u32 = 5;
+/// Pause before the next landing, doubled with every landing made …
+pub const LANDING_BACKOFF: Duration = Duration::from_secs(30);
+/// … up to this: a target that somebody mends within the hour is landed on within the hour.
+pub const LANDING_BACKOFF_MAX: Duration = minutes(30);
+/// Tasks of one convoy: what one person can plan and follow.
+pub const CONVOY_TASKS_MAX: usize = 50;
 /// Time between two orders to stop the container: a stop takes a while to be seen.
 pub const STOP_GAP: Duration = minutes(2);
 /// Requests in one triage batch: one agent can hold so many matters in mind.

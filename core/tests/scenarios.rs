@@ -26,6 +26,12 @@ fn town() {
     all_of("town", check::town::play);
 }
 
+/// A town and its rigs, talking to each other.
+#[test]
+fn both() {
+    all_of("both", check::both::play);
+}
+
 fn all_of(aggregate: &str, play: fn(&str) -> String) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(aggregate);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

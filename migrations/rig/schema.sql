@@ -122,7 +122,7 @@ CREATE TABLE beads (
   created_at integer not null,
   updated_at integer not null,
   closed_at integer,
-  version integer not null default 1, branch_digits integer not null default 8, budget_warned integer not null default 0 check (budget_warned in (0, 1)), saved text,
+  version integer not null default 1, branch_digits integer not null default 8, budget_warned integer not null default 0 check (budget_warned in (0, 1)), saved text, skipped integer not null default 0 check (skipped in (0, 1)),
   check ((status = 'closed') = (closed_at is not null and outcome is not null)),
   check ((status = 'failed') = (failure is not null))
 ) strict;

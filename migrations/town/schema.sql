@@ -42,7 +42,8 @@ CREATE TABLE convoy_edges (
   blocker_id text not null,
   convoy_id text not null,
   cross_rig integer not null check (cross_rig in (0, 1)),
-  state text not null check (state in ('pending', 'satisfied', 'failed', 'waived')),
+  state text not null check (state in ('pending', 'satisfied', 'failed', 'waived')), told text not null default 'pending'
+  check (told in ('pending', 'satisfied', 'failed', 'waived')),
   primary key (bead_id, blocker_id)
 ) strict, without rowid;
 
@@ -57,7 +58,7 @@ CREATE TABLE convoy_rigs (
   attempts integer not null default 0,
   next_at integer,
   last_error text,
-  landed_commit text,
+  landed_commit text, landed_at integer,
   primary key (convoy_id, rig_id)
 ) strict, without rowid;
 
@@ -69,7 +70,7 @@ CREATE TABLE convoy_tasks (
   state text not null check (state in ('live', 'closed', 'failed', 'skipped')),
   status text not null,
   sent integer not null default 0 check (sent in (0, 1))
-) strict;
+, attempt integer not null default 1, merged_into text, failure text, shown text not null default '{}') strict;
 
 CREATE INDEX convoy_tasks_by_convoy on convoy_tasks (convoy_id);
 
@@ -94,6 +95,8 @@ CREATE TABLE convoys (
   ended_at integer,
   version integer not null default 1
 ) strict;
+
+CREATE INDEX convoys_by_age on convoys (created_at, convoy_id);
 
 CREATE INDEX convoys_live on convoys (state, created_at) where state in ('staged', 'active', 'landing');
 

@@ -19,6 +19,7 @@ use crate::rig::calls::{
     BeadAssignments, Close, ExplainBead, Fail, JudgeReview, ListBeads, ListEvents, MoveAway, Patch, Retry, ShowBead,
     Sling, Start,
 };
+use crate::town::calls::SetTaskDependencies;
 
 /// How often, and how long apart, it is looked whether a moved bead has arrived.
 const ARRIVAL_LOOKS: u32 = 20;
@@ -174,7 +175,14 @@ async fn change(inbound: &Inbound, rig_id: RigId, bead_id: BeadId, patch: PatchB
     }
     let depends_on = patch.depends_on.clone().unwrap_or_default();
     let moves_to = patch.rig_id.filter(|&to| to != rig_id);
-    let patch = PatchBead { rig_id: None, ..patch };
+    let mut patch = PatchBead { rig_id: None, ..patch };
+    if let Some(depends_on) = patch.depends_on.clone() {
+        // An edit of a task's edges goes through the Town (domain.md 3.5).
+        let call = SetTaskDependencies { bead_id, depends_on };
+        if inbound.ask_town(&call).await? {
+            patch.depends_on = None;
+        }
+    }
     if let Some(to) = moves_to
         && patch == PatchBead::default()
     {

@@ -16,6 +16,7 @@ pub mod agents;
 pub mod beads;
 pub mod config;
 pub mod container;
+pub mod convoys;
 pub mod feed;
 pub mod hands;
 pub mod health;

@@ -7,6 +7,7 @@ use gastown_core::rig::agent::AgentRole;
 use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
 use gastown_core::wire::api::bead::Bead;
+use gastown_core::wire::api::convoy::Convoy;
 use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, TownStatus};
 use gastown_core::wire::api::town::Rig;
 use gastown_core::wire::envelope::{Warning, WarningCode};
@@ -17,8 +18,8 @@ use super::reply::Reply;
 use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
 use crate::town::calls::{
-    AdmissionView, EscalationFilter, Frames, ListEscalations, ListFrames, ListRigs, Show, ShowAdmission, ShowMayor,
-    TownView,
+    AdmissionView, EscalationFilter, Frames, ListConvoys, ListEscalations, ListFrames, ListRigs, Show, ShowAdmission,
+    ShowMayor, TownView,
 };
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
 
@@ -92,7 +93,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
     let scene = Scene::of(&inbound).await?;
     let status = scene.status();
     let role = inbound.town_role.unwrap_or(TownRole::Member);
-    let Scene { frames, town, rigs, overviews, mayor, mayor_agent, escalations, warnings, .. } = scene;
+    let Scene { frames, town, rigs, overviews, mayor, mayor_agent, escalations, convoys, warnings, .. } = scene;
     let is_truncated = overviews.iter().any(|(_, overview)| overview.is_truncated);
     let mut agents: Vec<Value> = vec![mayor_agent];
     let mut beads: Vec<Bead> = Vec::new();
@@ -114,7 +115,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
         "rigs": shown_rigs,
         "agents": agents,
         "beads": beads,
-        "convoys": [],
+        "convoys": convoys,
         "escalations": escalations,
         "merge_queue": queue,
         "mayor": mayor,
@@ -135,6 +136,7 @@ struct Scene {
     mayor: Value,
     mayor_agent: Value,
     escalations: Vec<Value>,
+    convoys: Vec<Convoy>,
     runtime: Option<RuntimeStatus>,
     admission: AdmissionView,
     warnings: Vec<Warning>,
@@ -167,6 +169,7 @@ impl Scene {
             ..EscalationFilter::default()
         };
         let escalations = inbound.ask_town(&ListEscalations { filter }).await?;
+        let convoys = inbound.ask_town(&ListConvoys { states: Vec::new(), limit: u32::MAX, offset: 0 }).await?;
         Ok(Self {
             frames,
             town: inbound.ask_town(&Show {}).await?,
@@ -175,6 +178,7 @@ impl Scene {
             mayor: mayor.status,
             mayor_agent: mayor.agent,
             escalations,
+            convoys,
             runtime: runtime.ok(),
             admission: inbound.ask_town(&ShowAdmission {}).await?,
             warnings,

@@ -15,7 +15,10 @@ use crate::rig::calls::Sling;
 
 /// POST `T/sling`
 pub async fn create(inbound: Inbound) -> Result<Reply> {
-    let plan: SlingPlan = inbound.read()?;
+    let mut plan: SlingPlan = inbound.read()?;
+    if let Some(convoy) = plan.convoy.take() {
+        return super::convoys::sling(&inbound, plan, convoy).await;
+    }
     let order = check(&inbound, &plan).await?;
     let idempotency = inbound.idempotency()?;
     let mut ids = idempotency.as_ref().map_or_else(|| IdSeed::new(seed()), Idempotency::seed);
@@ -40,7 +43,7 @@ pub async fn create(inbound: Inbound) -> Result<Reply> {
         slung[index] = Some(kept.reply);
     }
     let result = SlingResult { beads: slung.into_iter().flatten().collect(), convoy: None };
-    Ok(Reply::created(&result)?.replayed(is_replay))
+    Ok(Reply::with_warnings(201, &result, super::convoys::warnings(plan.ignored))?.replayed(is_replay))
 }
 
 /// POST `R/sling`
@@ -60,10 +63,6 @@ pub async fn create_in_rig(inbound: Inbound) -> Result<Reply> {
 
 /// Everything that can be wrong with a plan as a whole.
 async fn check(inbound: &Inbound, plan: &SlingPlan) -> Result<Vec<usize>> {
-    if plan.wants_convoy {
-        let message = "Convoys are not offered by this deployment";
-        return Err(Refusal::new(Code::UnsupportedValue, message).with(json!({ "field": "convoy" })).into());
-    }
     let is_free =
         |task: &gastown_core::wire::api::sling::SlingTask| task.after_tasks.is_empty() && task.after_beads.is_empty();
     if plan.tasks.len() > 1 && !plan.is_parallel && plan.tasks.iter().all(is_free) {

@@ -64,6 +64,10 @@ pub enum Said {
     Saved(SavedWork),
 }
 
+mod views;
+
+pub use views::*;
+
 macro_rules! calls {
     ($($(#[$doc:meta])* $path:literal $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* } -> $reply:ty;)*) => {$(
         $(#[$doc])*
@@ -118,53 +122,6 @@ pub struct Speaker {
     pub agent_id: AgentId,
     /// For which session.
     pub session: TokenSession,
-}
-
-/// Everything that a dashboard shows of one rig.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Overview {
-    /// Live beads and those that ended in the last day, newest first.
-    pub beads: Vec<Bead>,
-    /// Registered agents, oldest first.
-    pub agents: Vec<Agent>,
-    /// Numbers for the rig's card.
-    pub counts: RigCounts,
-    /// Newest rows of the audit log.
-    pub events: Vec<Event>,
-    /// Beads were left out.
-    pub is_truncated: bool,
-}
-
-/// A page of beads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BeadPage {
-    /// Newest first.
-    pub beads: Vec<Bead>,
-    /// How many there are in all, when asked.
-    pub total: u32,
-}
-
-/// A verdict's effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judged {
-    /// What was said.
-    pub verdict: Verdict,
-    /// State of the review.
-    pub review_state: String,
-    /// The work that answers requested changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rework_bead_id: Option<BeadId>,
-}
-
-/// An agent as its town names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spokesman {
-    /// Its name.
-    pub agent_name: String,
-    /// Its live session.
-    pub assignment_id: Option<AssignmentId>,
-    /// What it works on.
-    pub bead_id: Option<BeadId>,
 }
 
 calls! {
@@ -233,6 +190,13 @@ calls! {
         /// Reply once.
         idempotency: Option<Idempotency>,
     } -> Kept<SlungBead>;
+    /// These beads as slinging shows them, in this order; those that are not there are left out.
+    "/show_slung" ShowSlung {
+        /// The town that asks.
+        town_id: TownId,
+        /// Which.
+        bead_ids: Vec<BeadId>,
+    } -> Vec<SlungBead>;
     /// A page of beads.
     "/list_beads" ListBeads {
         /// The town of the path.

@@ -117,6 +117,7 @@ impl Desk {
             Running => runtime::running,
             LiveSessions => runtime::live_sessions,
             Sling => work::sling,
+            ShowSlung => work::show_slung,
             ListBeads => reads::beads,
             ShowBead => reads::bead,
             Patch => work::patch,

@@ -16,7 +16,7 @@ use gastown_core::wire::api::bead::{self, Bead, Wait};
 use gastown_core::wire::api::sling::SlungBead;
 use gastown_core::wire::code::Code;
 
-use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, ResetBreaker, Retry, Sling, Start};
+use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, ResetBreaker, Retry, ShowSlung, Sling, Start};
 use super::commit::View;
 use super::{Desk, store};
 use crate::catalogue::catalogue;
@@ -44,6 +44,12 @@ pub(super) async fn sling(desk: &Rc<Desk>, call: Sling) -> Result<Kept<SlungBead
             slung(desk, committed.value)
         })
         .await
+}
+
+/// Beads with who has them, or why nobody.
+pub(super) async fn show_slung(desk: &Rc<Desk>, call: ShowSlung) -> Result<Vec<SlungBead>> {
+    desk.is_of(call.town_id)?;
+    Ok(call.bead_ids.into_iter().filter_map(|bead_id| slung(desk, bead_id).ok()).collect())
 }
 
 /// Changes fields of a bead.

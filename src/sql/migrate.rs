@@ -30,14 +30,14 @@ pub const ACCOUNT: &[Migration] = migrations!["account": "0001_account", "0002_s
 pub const TOWN: &[Migration] = migrations![
     "town": "0001_town", "0002_convoys", "0003_mayor", "0004_escalations", "0005_admission", "0006_messages",
     "0007_protocol", "0008_reports", "0009_mayor", "0010_escalations", "0011_drain", "0012_outbox_next", "0013_conversation",
-    "0014_admission", "0015_inbox",
+    "0014_admission", "0015_inbox", "0016_convoys",
 ];
 
 /// Schema of `Rig`.
 pub const RIG: &[Migration] = migrations![
     "rig": "0001_beads", "0002_agents", "0003_reviews", "0004_messages", "0005_rig", "0006_protocol", "0007_lists",
     "0008_former_agents", "0009_idle", "0010_drain", "0011_branch_digits", "0012_retention", "0013_budget",
-    "0014_saved", "0015_messages",
+    "0014_saved", "0015_messages", "0016_convoys",
 ];
 
 /// Schema of `TownContainer`.

@@ -3,13 +3,16 @@
 use gastown_core::sorted::SortedMap;
 
 use gastown_core::access::{Account, TownOwner, TownRole};
-use gastown_core::id::{AgentId, AssignmentId, BeadId, EscalationId, InstanceId, MailId, MessageId, RigId, TownId};
+use gastown_core::id::{
+    AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, InstanceId, MailId, MessageId, RigId, TownId,
+};
 use gastown_core::models::Resolution;
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
 use gastown_core::town::state::AccountKind;
 use gastown_core::wire::api::escalation::{NewEscalation, ReplyEscalation as Answer};
 use gastown_core::wire::api::mail::{Mail, SendMail};
-use gastown_core::wire::api::{snapshot as api_snapshot, town as api};
+use gastown_core::wire::api::sling::SlungBead;
+use gastown_core::wire::api::{convoy, snapshot as api_snapshot, town as api};
 use gastown_core::wire::control::{Author, RuntimeConfig};
 use gastown_core::wire::report::{EventBatch, Fact, Heartbeat, Outcome, Ref};
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,10 @@ use crate::requests::{Idempotency, Kept};
 
 pub use super::store::activity::EventFilter;
 pub use super::store::escalations::EscalationFilter;
+
+mod views;
+
+pub use views::*;
 
 /// Path of the live stream, which is no JSON: the body is a [`super::stream::Wanted`].
 pub const STREAM: &str = "/stream";
@@ -214,6 +221,94 @@ calls! {
         after_id: Option<String>,
     } => "/list_messages", Vec<Value>;
 
+    /// Makes a convoy; the reply shows its tasks as their rigs took them.
+    CreateConvoy {
+        /// What.
+        new: convoy::NewConvoy,
+        /// Who asks.
+        actor: String,
+        /// Refuse what the same caller made a moment ago.
+        refuses_repeat: bool,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } => "/create_convoy", Kept<convoy::SlungConvoy>;
+
+    /// Convoys in these states of the API, or the live ones; newest first.
+    ListConvoys {
+        /// Any of these.
+        states: Vec<String>,
+        /// At most so many …
+        limit: u32,
+        /// … leaving out so many.
+        offset: u32,
+    } => "/list_convoys", Vec<convoy::Convoy>;
+
+    /// One convoy, live or not.
+    ShowConvoy {
+        /// Which.
+        convoy_id: ConvoyId,
+    } => "/show_convoy", convoy::Convoy;
+
+    /// Changes a convoy's fields.
+    PatchConvoy {
+        /// Which.
+        convoy_id: ConvoyId,
+        /// What.
+        patch: convoy::PatchConvoy,
+        /// `If-Match`: only when this is the version.
+        if_version: Option<u64>,
+    } => "/patch_convoy", convoy::Convoy;
+
+    /// Starts, retries, skips, aborts or closes; the reply shows the tasks that were concerned.
+    DecideConvoy {
+        /// Which.
+        convoy_id: ConvoyId,
+        /// What.
+        decision: Decision,
+        /// Which tasks; all that failed when empty.
+        bead_ids: Vec<BeadId>,
+        /// Why.
+        reason: Option<String>,
+        /// Who asks.
+        actor: String,
+    } => "/decide_convoy", convoy::Convoy;
+
+    /// Adds a bead or a task; the reply is how many there are.
+    AddToConvoy {
+        /// Which.
+        convoy_id: ConvoyId,
+        /// A bead that exists …
+        bead_id: Option<BeadId>,
+        /// … or a new task.
+        task: Option<convoy::NewConvoyTask>,
+        /// What it waits for.
+        depends_on: Vec<BeadId>,
+    } => "/add_to_convoy", u32;
+
+    /// Takes a bead out; the reply is how many are left.
+    RemoveFromConvoy {
+        /// Which.
+        convoy_id: ConvoyId,
+        /// Which bead.
+        bead_id: BeadId,
+        /// Who asks.
+        actor: String,
+    } => "/remove_from_convoy", u32;
+
+    /// Replaces what a task of a live convoy waits for; false when the bead is none.
+    SetTaskDependencies {
+        /// Which task.
+        bead_id: BeadId,
+        /// All of its blockers.
+        depends_on: Vec<BeadId>,
+    } => "/set_task_dependencies", bool;
+
+    /// The tasks of a convoy as their rigs show them.
+    SlungTasks {
+        /// Which convoy.
+        convoy_id: ConvoyId,
+    } => "/slung_tasks", Vec<SlungBead>;
+
     /// A part of the list of escalations, newest first.
     ListEscalations {
         /// Which.
@@ -372,214 +467,13 @@ calls! {
     } => "/check_mayor", ();
 }
 
-/// News of the runtime's life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RuntimeWords {
-    /// It could not be started.
-    StartFailed(String),
-    /// It cannot be kept alive.
-    Exhausted,
-    /// It answers again.
-    Recovered,
-}
-
-/// What holds for the whole town.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AdmissionView {
-    /// Why it is paused.
-    pub pause_reason: Option<String>,
-    /// Since when it drains.
-    pub drain_started_at: Option<gastown_core::time::Timestamp>,
-    /// What a new runtime ends the drain with.
-    pub drain_nonce: Option<String>,
-    /// The runtime that is ending.
-    pub drains: Option<InstanceId>,
-    /// Breaker.
-    pub breaker: api_snapshot::BreakerStatus,
-    /// Limits of the day.
-    pub budget: Vec<api_snapshot::BudgetRow>,
-    /// Session slots.
-    pub slots: api_snapshot::Slots,
-}
-
-/// One total of spend.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SpentRow {
-    /// In UTC, or `all`.
-    pub day: String,
-    /// Id of who spent it.
-    pub key: String,
-    /// For people.
-    pub label: String,
-    /// How much.
-    pub spent: gastown_core::session::Usage,
-}
-
-/// Who owns a town.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OwnerView {
-    /// `user` or `org`.
-    pub account_kind: AccountKind,
-    /// The owner.
-    pub account_id: String,
-    /// Who created it.
-    pub created_by: String,
-}
-
-impl From<OwnerView> for TownOwner {
-    fn from(view: OwnerView) -> Self {
-        let account = match view.account_kind {
-            AccountKind::User => Account::User(view.account_id),
-            AccountKind::Org => Account::Org(view.account_id),
-        };
-        Self { account, created_by: view.created_by }
+gastown_core::text_enum! {
+    /// What a person decides about a convoy.
+    pub enum Decision {
+        Start = "start",
+        Retry = "retry",
+        Skip = "skip",
+        Abort = "abort",
+        Close = "close",
     }
-}
-
-/// A repository to connect, already checked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NewRig {
-    /// For people.
-    pub name: String,
-    /// Where it lives.
-    pub git_url: String,
-    /// Its default branch.
-    pub default_branch: String,
-    /// Branch that work is merged into.
-    pub target_branch: Option<String>,
-    /// What it is for.
-    pub purpose: Option<String>,
-    /// Installation of a forge's app.
-    pub integration_id: Option<String>,
-}
-
-/// The town's row as its object knows it; the caller's role is the Worker's to add.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TownView {
-    /// **Town**, with the role of an owner.
-    pub town: api::Town,
-    /// Version of its settings.
-    pub config_version: u64,
-    /// The mayor's id.
-    pub mayor_id: AgentId,
-}
-
-impl TownView {
-    /// **Town** as this caller sees it.
-    pub fn seen_by(self, role: TownRole) -> api::Town {
-        api::Town { role, ..self.town }
-    }
-}
-
-/// A settings document as the API shows it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ConfigView {
-    /// The document.
-    pub config: Map<String, Value>,
-    /// Its version.
-    pub version: u64,
-    /// What deserves attention.
-    pub warnings: Vec<gastown_core::wire::envelope::Warning>,
-}
-
-/// Reply of a message to the mayor.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MayorSession {
-    /// The mayor.
-    pub agent_id: AgentId,
-    /// `idle`, `active` or `starting`.
-    pub status: String,
-}
-
-/// The mayor as its object knows it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MayorView {
-    /// **MayorStatus** as JSON.
-    pub status: Value,
-    /// **Agent** of the mayor as JSON.
-    pub agent: Value,
-    /// What its next session would run with.
-    pub resolution: Resolution,
-}
-
-/// Frames of the town channel, oldest first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Frames {
-    /// The frames.
-    pub frames: Vec<NumberedFrame>,
-    /// The newest number that exists.
-    pub newest_seq: u64,
-    /// The oldest number that is kept.
-    pub oldest_seq: u64,
-}
-
-/// One frame with its number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NumberedFrame {
-    /// Total order of the town.
-    pub seq: u64,
-    /// When it was written.
-    pub at: gastown_core::time::Timestamp,
-    /// `bead.updated`, `activity`, …
-    #[serde(rename = "type")]
-    pub frame: String,
-    /// From this rig.
-    pub rig_id: Option<RigId>,
-    /// The row's wire shape.
-    pub data: Value,
-}
-
-/// What the runtime's keeper needs.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct RuntimeSetup {
-    /// What all sessions have in common.
-    pub config: RuntimeConfig,
-    /// The town's environment for tools; secrets.
-    pub env: SortedMap<String, String>,
-    /// Author of commits.
-    pub author: Option<Author>,
-    /// Name the agent as co-author.
-    pub coauthor: bool,
-    /// Whose tokens the runtime's are.
-    pub owner_user_id: String,
-    /// Generation of the town's credentials.
-    pub credential_gen: u64,
-    /// The mayor's present session.
-    pub mayor: Option<Ref>,
-}
-
-/// A key of the model gateway.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct LlmKey {
-    /// Endpoint, if the town has one of its own.
-    pub base_url: Option<String>,
-    /// Key.
-    pub api_key: Option<String>,
-}
-
-/// Credentials of a remote.
-#[derive(Clone, Serialize, Deserialize)]
-pub enum GitKey {
-    /// These.
-    Found {
-        /// User name.
-        username: String,
-        /// Password or token.
-        password: String,
-    },
-    /// The rig's remote is at another host.
-    OtherHost,
-    /// The town has none for this host.
-    None,
-}
-
-/// What the runtime is told in return for a word of it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct RuntimeWord {
-    /// The town drains; only a successor is given it.
-    pub drain_nonce: Option<String>,
-    /// Version of the runtime's configuration.
-    pub config_version: u64,
-    /// Sessions that shall end.
-    pub stop: Vec<Ref>,
 }

@@ -16,7 +16,7 @@ use worker::Response;
 
 use super::calls::{self, Frames, MayorSession, MayorView, TownView};
 use super::stream::Wanted;
-use super::{Inner, admission, conversation, inbox, mayor, runtime, settings, store, view};
+use super::{Inner, admission, conversation, convoys, inbox, mayor, runtime, settings, store, view};
 use crate::ambient;
 use crate::call::{Call, Incoming};
 use crate::catalogue::catalogue;
@@ -34,6 +34,15 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
                 calls::Escalate::PATH => incoming.answer(async |call| inbox::escalate(inner, call).await),
                 calls::ReplyEscalation::PATH => incoming.answer(async |call| inbox::reply_escalation(inner, call).await),
                 calls::MailMayor::PATH => incoming.answer(async |call| inbox::mail_mayor(inner, call).await),
+                calls::CreateConvoy::PATH => incoming.answer(async |call| convoys::create(inner, call).await),
+                calls::PatchConvoy::PATH => incoming.answer(async |call| convoys::patch(inner, call).await),
+                calls::DecideConvoy::PATH => incoming.answer(async |call| convoys::decide(inner, call).await),
+                calls::AddToConvoy::PATH => incoming.answer(async |call| convoys::add(inner, call).await),
+                calls::RemoveFromConvoy::PATH => incoming.answer(async |call| convoys::remove(inner, call).await),
+                calls::SetTaskDependencies::PATH => {
+                    incoming.answer(async |call| convoys::set_dependencies(inner, call).await)
+                }
+                calls::SlungTasks::PATH => incoming.answer(async |call| convoys::slung_tasks(inner, call).await),
                 calls::STREAM => return stream(inner, incoming),
                 _ => incoming.unknown(),
             }
@@ -66,6 +75,8 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         RestartMayor => |inner, _| mayor_command(inner, Command::RestartMayor),
         ShowMayor => show_mayor,
         ListMessages => list_messages,
+        ListConvoys => convoys::list,
+        ShowConvoy => convoys::show,
         ListEscalations => inbox::list_escalations,
         ShowEscalation => inbox::show_escalation,
         Acknowledge => inbox::acknowledge,

@@ -8,6 +8,7 @@
 mod admission;
 pub mod calls;
 mod conversation;
+mod convoys;
 mod effects;
 mod handlers;
 mod inbox;

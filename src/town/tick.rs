@@ -8,6 +8,7 @@ use gastown_core::protocol::Frame;
 use gastown_core::time::Timestamp;
 use gastown_core::town::{Command, Context, Effect, Event, Planned, Receipt, Refusal as Refused, State, invariant};
 use gastown_core::wire;
+use gastown_core::wire::api::convoy::Convoy;
 use gastown_core::wire::api::mail::Mail;
 use gastown_core::wire::code::Code;
 use serde_json::json;
@@ -38,9 +39,26 @@ impl Inner {
 
     /// Applies one command and what follows from it.
     pub(super) fn handle(self: &Rc<Self>, command: Command) -> Result<()> {
+        let effects = self.decide(command)?;
+        self.act(effects);
+        Ok(())
+    }
+
+    /// Applies one command and waits until the rigs that it concerns have heard of it, so that the caller sees what they
+    /// made of it. A rig that does not answer hears of it later.
+    pub(super) async fn handle_with_rigs(self: &Rc<Self>, command: Command) -> Result<()> {
+        let effects = self.decide(command)?;
+        let (told, rest): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| matches!(effect, Effect::SendToRig(_)));
+        self.act(rest);
+        effects::perform(self, told).await;
+        Ok(())
+    }
+
+    fn decide(&self, command: Command) -> Result<Vec<Effect>> {
         let state = self.take()?;
         match gastown_core::town::handle(state, self.context()?, command) {
-            Ok((planned, _)) => self.commit(planned),
+            Ok((planned, _)) => self.keep(planned),
             Err((state, refused)) => {
                 *self.memory.borrow_mut() = Some(*state);
                 Err(refusal(refused))
@@ -100,7 +118,14 @@ impl Inner {
 
     /// Writes a plan: SQL and memory in one step, then the alarm, the live stream, and the effects. When a write fails
     /// nothing was stored, and memory stays empty, so that the next call loads what is true.
-    pub(super) fn commit(self: &Rc<Self>, mut planned: Planned) -> Result<()> {
+    pub(super) fn commit(self: &Rc<Self>, planned: Planned) -> Result<()> {
+        let effects = self.keep(planned)?;
+        self.act(effects);
+        Ok(())
+    }
+
+    /// The same, but for the effects.
+    fn keep(&self, mut planned: Planned) -> Result<Vec<Effect>> {
         let now = self.now()?;
         self.report_breaches(&planned, now);
         let frames = frames(&planned);
@@ -112,8 +137,7 @@ impl Inner {
         let clock = settings(&self.env)?.clock;
         clock.set_alarm(&self.state, wake_at).map_err(|e| Fault::new("arm the alarm", e))?;
         self.readers.borrow_mut().send(&numbered.into_iter().map(view::frame).collect::<Vec<_>>());
-        self.act(effects);
-        Ok(())
+        Ok(effects)
     }
 
     /// Performs effects after the reply, in the object's own time.
@@ -162,6 +186,9 @@ fn frames(planned: &Planned) -> Vec<Frame> {
         let kind = if escalation.version == 1 { "escalation.created" } else { "escalation.updated" };
         frames.push(frame(kind, wire::api::escalation::shape(escalation)));
     }
+    for whole in changed.convoys.iter().filter_map(|id| state.whole_convoy(*id)) {
+        frames.push(frame("convoy.updated", json!(Convoy::detail(state, &whole))));
+    }
     frames
 }
 
@@ -175,6 +202,38 @@ fn refusal(refused: Refused) -> Error {
             Refusal::new(Code::DuplicateName, format!("Another rig of the town is called {name}"))
         }
         Refused::LimitReached(message) => Refusal::new(Code::LimitReached, message),
+        Refused::NoSuchConvoy(convoy_id) => {
+            Refusal::not_found("convoy").with(json!({ "kind": "convoy", "convoy_id": convoy_id }))
+        }
+        Refused::ConvoyClosed(_) => Refusal::new(Code::ConvoyClosed, "The convoy takes no more changes"),
+        Refused::NotStaged(_) => Refusal::new(Code::NotStaged, "The convoy has been started"),
+        Refused::PlanUnclear => {
+            Refusal::new(Code::PlanUnclear, "Give depends_on to the tasks, or parallel: true if they are independent")
+        }
+        Refused::DependencyCycle(cycle) => {
+            let message = format!("{} tasks would wait for each other", cycle.len());
+            Refusal::new(Code::DependencyCycle, message).with(json!({ "cycle": cycle }))
+        }
+        Refused::NotAMember(bead_id) => {
+            Refusal::new(Code::UnknownReference, format!("Bead {bead_id} is no task of the convoy"))
+                .with(json!({ "reference": bead_id, "bead_id": bead_id }))
+        }
+        Refused::TerminalBead(bead_id, status) => Refusal::new(Code::TerminalBead, format!("The bead is {status}"))
+            .with(json!({ "bead_id": bead_id, "status": status })),
+        Refused::InAnotherConvoy(bead_id, convoy_id) => {
+            Refusal::new(Code::IllegalTransition, "The bead is in another convoy")
+                .with(json!({ "bead_id": bead_id, "convoy_id": convoy_id }))
+        }
+        Refused::NotFailed(bead_id) => {
+            Refusal::new(Code::NotFailed, "Only a failed task can be tried again or skipped")
+                .with(json!({ "bead_id": bead_id }))
+        }
+        Refused::NothingFailed(_) => Refusal::new(Code::NotFailed, "Nothing of the convoy has failed"),
+        Refused::IllegalTransition(message) => Refusal::new(Code::IllegalTransition, message),
+        Refused::ProbableDuplicate(convoy_id) => {
+            Refusal::new(Code::ProbableDuplicate, "The same convoy was made a moment ago")
+                .with(json!({ "bead_id": convoy_id, "convoy_id": convoy_id }))
+        }
     }
     .into()
 }

@@ -23,19 +23,25 @@ const STORES: [(&str, &[Migration]); 8] = [
 ];
 
 /// Statements that read what the rules look at, one row, or the history of one: they must not read all of history.
-const NEVER_SCAN: [&str; 15] = [
+const NEVER_SCAN: [&str; 21] = [
     "assignments.rs SELECT_NEWEST",
     "SELECT_AFTER",
     "SELECT_GATE_RUNS",
+    "SELECT_EDGES_OF",
     "SELECT_LIVE",
+    "SELECT_LIVE_EDGES",
     "SELECT_LIVE_GATE_RUNS",
+    "SELECT_LIVE_RIGS",
     "SELECT_LIVE_ROUNDS",
+    "SELECT_LIVE_TASKS",
     "SELECT_NEWEST_OF_BEADS",
     "SELECT_OF_AGENT",
     "SELECT_OF_BEAD",
     "SELECT_ONE",
     "SELECT_OPEN",
+    "SELECT_RIGS_OF",
     "SELECT_ROUNDS",
+    "SELECT_TASKS_OF",
     "SELECT_UNDELIVERED",
     "SELECT_WAITING",
     "events.rs TRIM",

@@ -9,6 +9,7 @@ use super::{assignment, escalation, mail, review, triage};
 use crate::id::{AgentId, BeadId, ConvoyId};
 use crate::limits::{BRANCH_DIGITS, backoff};
 use crate::models::ModelId;
+pub use crate::protocol::{BeadStatus, EdgeState};
 use crate::protocol::{Priority, Severity};
 use crate::text_enum;
 use crate::time::Timestamp;
@@ -19,27 +20,6 @@ text_enum! {
         Issue = "issue",
         MergeRequest = "merge_request",
         Molecule = "molecule",
-    }
-}
-
-text_enum! {
-    /// Where a bead is in its life.
-    pub enum BeadStatus {
-        Open = "open",
-        InProgress = "in_progress",
-        InReview = "in_review",
-        Closed = "closed",
-        Failed = "failed",
-    }
-}
-
-impl BeadStatus {
-    /// Closed and failed beads never change by themselves again.
-    pub const fn is_terminal(self) -> bool {
-        match self {
-            Self::Closed | Self::Failed => true,
-            Self::Open | Self::InProgress | Self::InReview => false,
-        }
     }
 }
 
@@ -232,6 +212,8 @@ pub struct Bead {
     pub failure: Option<Failure>,
     /// Exactly when closed.
     pub outcome: Option<BeadOutcome>,
+    /// Its convoy goes on without it.
+    pub skipped: bool,
     /// The last agent's checkpoint.
     pub checkpoint: Option<Value>,
     /// Sum over its assignments; a root's is its whole family's.
@@ -290,6 +272,7 @@ impl Bead {
             parked: None,
             failure: None,
             outcome: None,
+            skipped: false,
             checkpoint: None,
             tokens_in: 0,
             tokens_out: 0,
@@ -368,16 +351,6 @@ text_enum! {
     }
 }
 
-text_enum! {
-    /// Whether a dependency still holds its bead back.
-    pub enum EdgeState {
-        Pending = "pending",
-        Satisfied = "satisfied",
-        Failed = "failed",
-        Waived = "waived",
-    }
-}
-
 /// One dependency: `bead_id` cannot start before `blocker_id` is satisfied (domain.md 3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edge {
@@ -425,8 +398,9 @@ pub fn fail(plan: &mut Plan, bead_id: BeadId, code: FailureCode, message: &str, 
         .keys()
         .any(|&(dependent, blocker)| blocker == bead_id && plan.state().live_bead(dependent).is_some());
     let Some(bead) = plan.state().beads.get(&bead_id) else { return };
-    // What a triage batch left open comes again, or to a person; the batch itself is nobody's concern.
-    if bead.kind == BeadType::Issue && !triage::is_batch(bead) {
+    // What a triage batch left open comes again, or to a person; the batch itself is nobody's concern. Whoever aborts a
+    // convoy knows what becomes of its tasks.
+    if bead.kind == BeadType::Issue && !triage::is_batch(bead) && code != FailureCode::ConvoyAborted {
         let severity = if has_dependents || bead.convoy_id.is_some() { Severity::High } else { Severity::Medium };
         let title = format!("\"{}\" failed", bead.title);
         escalation::raise_for_bead(plan, bead_id, severity, code.as_str(), &title, message, &["retry", "close"]);

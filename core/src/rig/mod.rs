@@ -9,6 +9,7 @@ pub mod answer;
 pub mod assignment;
 pub mod bead;
 pub mod command;
+mod convoy;
 mod escalation;
 pub mod event;
 pub mod invariant;

@@ -18,7 +18,7 @@ use super::usage::Scope;
 use super::wait::Wait;
 use crate::id::{AgentId, AssignmentId, BeadId, IdSeed, JobId, MadeFrom, MailId, NudgeId};
 use crate::models::Catalogue;
-use crate::protocol::{OutboxRow, RigToTown};
+use crate::protocol::{LandingReport, OutboxRow, RigToTown, TaskStatus};
 use crate::session::Usage;
 use crate::time::Timestamp;
 
@@ -304,6 +304,21 @@ impl<'a> Plan<'a> {
     /// Remembers what the Town was told was spent.
     pub fn set_reported_spending(&mut self) {
         self.state.reported_spending = self.state.spending.clone();
+    }
+
+    /// Remembers what the Town was told of a task.
+    pub fn set_told_task(&mut self, told: TaskStatus) {
+        self.state.told_tasks.insert(told.bead_id, told);
+    }
+
+    /// Remembers what the Town was told of a landing.
+    pub fn set_told_landing(&mut self, told: LandingReport) {
+        self.state.told_landings.insert(told.bead_id, told);
+    }
+
+    /// Has the Town told again how a task is.
+    pub fn forget_told(&mut self, bead_id: BeadId) {
+        self.state.told_tasks.remove(&bead_id);
     }
 
     /// Orders an effect.

@@ -8,6 +8,7 @@ use super::assignment::{self, Pending};
 use super::bead::{self, Bead, BeadOutcome, BeadStatus, BeadType, FailureCode, FailureSource};
 use super::plan::{EventRow, Plan, Write};
 use crate::id::{AgentId, BeadId, ConvoyId, JobId, RunId};
+use crate::protocol::{OpenLanding, is_feature_branch};
 use crate::session::{GateResult, JobKind};
 use crate::text_enum;
 use crate::time::Timestamp;
@@ -148,6 +149,12 @@ pub struct Review {
 }
 
 impl Review {
+    /// Whether it is of a task that merges straight into the merge target although it belongs to a convoy: such work gets
+    /// the refinery in any case (domain.md 7.3).
+    pub fn is_of_merging_convoy(&self) -> bool {
+        self.convoy_id.is_some() && !is_feature_branch(&self.target)
+    }
+
     /// Whether it has not ended.
     pub const fn is_live(&self) -> bool {
         self.ended_at.is_none()
@@ -338,6 +345,47 @@ pub fn open(
         ..event
     });
     review_id
+}
+
+/// Makes the review of a convoy's feature branch (domain.md 8): no source, always reviewed, its head found by the first
+/// job.
+pub fn open_landing(plan: &mut Plan, order: &OpenLanding) {
+    let now = plan.now();
+    let title = format!("Land {}", order.title);
+    let mut request = Bead::new(order.bead_id, BeadType::MergeRequest, title, "system".to_owned(), now);
+    request.labels.insert(bead::MERGE_REQUEST.to_owned());
+    request.convoy_id = Some(order.convoy_id);
+    request.branch = Some(order.branch.clone());
+    request.target = Some(order.target.clone());
+    plan.write(Write::Bead(Box::new(request)));
+    plan.write(Write::Review(Box::new(Review {
+        bead_id: order.bead_id,
+        kind: ReviewKind::Landing,
+        source_id: None,
+        convoy_id: Some(order.convoy_id),
+        branch: order.branch.clone(),
+        target: order.target.clone(),
+        strategy: MergeStrategy::Direct,
+        state: ReviewState::Queued,
+        head_commit: None,
+        reviewed_commit: None,
+        verdict: None,
+        verdict_by: None,
+        round: 0,
+        feedback_round: 0,
+        child_id: None,
+        is_merge_ordered: false,
+        merge_tries: 0,
+        merge_commit: None,
+        author_agent: None,
+        summary: None,
+        queued_at: now,
+        not_before: None,
+        ended_at: None,
+    })));
+    let event = plan.event("review_submitted");
+    let data = json!({ "convoy_id": order.convoy_id, "attempt": order.attempt });
+    plan.record(EventRow { bead_id: Some(order.bead_id), data, ..event });
 }
 
 /// Moves a review, and what its bead shows.

@@ -16,7 +16,7 @@ use super::wait::Wait;
 use crate::config::EffectiveRig;
 use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, JobId, MailId, NudgeId, RigId, RunId, TownId};
 use crate::models::{RigModels, TownModels};
-use crate::protocol::{Activity, Outbox, RigToTown, Spending, TownState};
+use crate::protocol::{Activity, LandingReport, Outbox, RigToTown, Spending, TaskStatus, TownState};
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -115,6 +115,10 @@ pub struct State {
     pub reported: Option<Activity>,
     /// What the Town was last told was spent; in memory only.
     pub reported_spending: Spending,
+    /// What the Town was last told of each live task; in memory only.
+    pub told_tasks: SortedMap<BeadId, TaskStatus>,
+    /// What the Town was last told of each live landing; in memory only.
+    pub told_landings: SortedMap<BeadId, LandingReport>,
 }
 
 impl State {
@@ -138,6 +142,8 @@ impl State {
             waits: SortedMap::new(),
             reported: None,
             reported_spending: Spending::default(),
+            told_tasks: SortedMap::new(),
+            told_landings: SortedMap::new(),
         }
     }
 
@@ -244,5 +250,7 @@ impl State {
         }
         let live: SortedSet<ConvoyId> = self.beads.values().filter_map(|bead| bead.convoy_id).collect();
         self.spending.convoys.retain(|convoy_id, _| live.contains(convoy_id));
+        self.told_tasks.retain(|bead_id, _| self.beads.contains_key(bead_id));
+        self.told_landings.retain(|bead_id, _| self.reviews.contains_key(bead_id));
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::convoy::{self, ConvoyCommand};
 use super::escalation::AgentEscalation;
 use super::mail::TownMail;
 use super::mayor;
@@ -10,9 +11,9 @@ use super::plan::{Effect, Plan, Write};
 use super::state::{MayorMessage, MayorPhase, MessageSource, MessageState, Pause, RigEntry, TownStatus};
 use super::{escalation, rules, state, triage};
 use crate::config::{RigConfig, TownConfig};
-use crate::id::{EscalationId, MailId, MessageId, RigId};
+use crate::id::{BeadId, ConvoyId, EscalationId, MailId, MessageId, RigId};
 use crate::limits::{FINISH_LIMIT, RIGS_PER_TOWN};
-use crate::protocol::{Activity, MailTo, TriageAction, TriageAsked, TriageKind};
+use crate::protocol::{Activity, BeadStatus, MailTo, TriageAction, TriageAsked, TriageKind};
 use crate::time::Timestamp;
 
 /// A command.
@@ -78,6 +79,8 @@ pub enum Command {
     ResetBreaker,
     /// Refuse every token that was made so far.
     RevokeCredentials,
+    /// About a convoy.
+    Convoy(ConvoyCommand),
     /// A person has seen it.
     Acknowledge {
         /// Which.
@@ -151,6 +154,8 @@ pub enum Applied {
     Message(MessageId),
     /// The mayor's session is live or ordered.
     Mayor,
+    /// This convoy was made or changed.
+    Convoy(ConvoyId),
     /// This escalation was raised, answered or closed.
     Escalation(EscalationId),
     /// The mail is on its way.
@@ -170,6 +175,30 @@ pub enum Refusal {
     DuplicateName(String),
     /// The town is full.
     LimitReached(String),
+    /// There is no such live convoy.
+    NoSuchConvoy(ConvoyId),
+    /// The convoy has ended, or lands and takes no more tasks.
+    ConvoyClosed(ConvoyId),
+    /// Only a staged convoy can be started.
+    NotStaged(ConvoyId),
+    /// Several tasks without any dependency, and nobody said that this is meant.
+    PlanUnclear,
+    /// The tasks would wait for each other.
+    DependencyCycle(Vec<BeadId>),
+    /// A task waits for tasks of its convoy only, and this is none.
+    NotAMember(BeadId),
+    /// The bead has ended.
+    TerminalBead(BeadId, BeadStatus),
+    /// A bead is in one convoy at most.
+    InAnotherConvoy(BeadId, ConvoyId),
+    /// Only a failed task can be tried again or left out.
+    NotFailed(BeadId),
+    /// Nothing of the convoy waits for a decision.
+    NothingFailed(ConvoyId),
+    /// The state does not allow it.
+    IllegalTransition(String),
+    /// The same convoy was made a moment ago.
+    ProbableDuplicate(ConvoyId),
 }
 
 /// Applies one command, or refuses it and changes nothing.
@@ -236,6 +265,7 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
             rules::breaker::half_open(plan);
             Ok(Applied::Town)
         }
+        Command::Convoy(command) => convoy::command::apply(plan, command),
         Command::Acknowledge { escalation_id, actor, note } => {
             let key = open_key(plan, escalation_id)?;
             escalation::acknowledge(plan, &key, &actor, note);
@@ -350,6 +380,7 @@ fn remove_rig(plan: &mut Plan, rig_id: RigId) -> Result<Applied, Refusal> {
         });
     }
     plan.write(Write::RemoveRig(rig_id));
+    convoy::fact::rig_removed(plan, rig_id);
     Ok(Applied::Rig(rig_id))
 }
 

@@ -1,5 +1,6 @@
 //! Facts about the town: what rigs and the runtime said. A fact is never refused; a late or doubled one changes nothing.
 
+use super::convoy::fact;
 use super::mail::TownMail;
 use super::plan::{Plan, Write};
 use super::state::{
@@ -145,6 +146,9 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
             RigToTown::StartSucceeded { .. } => rules::breaker::start_succeeded(plan),
             RigToTown::Activity(activity) => rig_is_active(plan, rig_id, activity),
             RigToTown::Usage(spending) => rig_has_spent(plan, rig_id, spending),
+            RigToTown::TaskStatus(status) => fact::task_reported(plan, rig_id, *status),
+            RigToTown::TaskGone { convoy_id, bead_id } => fact::task_gone(plan, rig_id, convoy_id, bead_id),
+            RigToTown::LandingState(report) => fact::landing_reported(plan, rig_id, report),
             RigToTown::EscalationRaised(raised) => drop(escalation::raised(plan, Some(rig_id), *raised)),
             RigToTown::EscalationCleared { dedup_key } => escalation::clear(plan, &dedup_key),
             RigToTown::TriageAsked(asked) => triage::ask(plan, rig_id, *asked, None),

@@ -4,6 +4,7 @@
 //! order, each on the result of the ones above it.
 
 pub mod command;
+pub mod convoy;
 pub mod escalation;
 pub mod event;
 pub mod invariant;
@@ -30,6 +31,11 @@ pub const RULES: &[(&str, Rule)] = &[
     ("budget", rules::budget::run),                     // T5  the spend is bounded
     ("reclaim", rules::reclaim::run),                   // T7  no leaked slot
     ("grant", rules::grant::run),                       // T6  permission to start sessions
+    ("edges", rules::edges::run),                       // T10 gates between rigs
+    ("progress", rules::progress::run),                 // T11 counts follow the tasks
+    ("attention", rules::attention::run),               // T12 convoys that need a person say so
+    ("settle", rules::settle::run),                     // T13 settled convoys move on
+    ("landing", rules::landing::run),                   // T14 feature branches reach the merge target
     ("re_escalate", rules::re_escalate::run),           // T20 what nobody answers gets louder
     ("triage", rules::triage::run),                     // T21 ambiguous matters go to an agent
     ("route_mail", rules::route_mail::run),             // T22 mail between rigs, mayor and people

@@ -5,6 +5,7 @@ use crate::sorted::SortedSet;
 
 use serde_json::Value;
 
+use super::convoy::{Convoy, ConvoyRig, Task, TaskEdge};
 use super::mail::TownMail;
 use super::state::{DayBudget, Drain, Escalation, Mayor, MayorMessage, RigEntry, Runtime, Slot, Spender, State, Town};
 use super::triage::TriageRequest;
@@ -54,6 +55,18 @@ pub enum Write {
     MailRead(MailId, Timestamp),
     /// One row of the town's feed.
     Event(EventRow),
+    /// Insert or replace.
+    Convoy(Box<Convoy>),
+    /// Insert or replace.
+    ConvoyRig(ConvoyRig),
+    /// Insert or replace.
+    Task(Box<Task>),
+    /// The bead is no task any more; its edges go with it.
+    RemoveTask(BeadId),
+    /// Insert or replace.
+    TaskEdge(TaskEdge),
+    /// This bead waits for that one no more.
+    RemoveTaskEdge(BeadId, BeadId),
     /// The runtime's row.
     Drain(Drain),
     /// The breaker; one without failures forgets those that were counted.
@@ -165,6 +178,7 @@ pub struct Plan<'a> {
     rule: &'static str,
     writes: Vec<(&'static str, Write)>,
     effects: Vec<Effect>,
+    touched_convoys: SortedSet<ConvoyId>,
     wake_at: Option<Timestamp>,
 }
 
@@ -199,12 +213,22 @@ pub struct Changed {
     pub escalations: SortedSet<String>,
     /// Mail that the town keeps from now on.
     pub mail: Vec<TownMail>,
+    /// Convoys.
+    pub convoys: SortedSet<ConvoyId>,
 }
 
 impl<'a> Plan<'a> {
     /// Begins with the state as it is.
     pub fn new(state: State, context: Context<'a>) -> Self {
-        Self { state, context, rule: "command", writes: Vec::new(), effects: Vec::new(), wake_at: None }
+        Self {
+            state,
+            context,
+            rule: "command",
+            writes: Vec::new(),
+            effects: Vec::new(),
+            touched_convoys: SortedSet::new(),
+            wake_at: None,
+        }
     }
 
     /// The working copy.
@@ -235,6 +259,11 @@ impl<'a> Plan<'a> {
     /// From here on writes carry this rule's name.
     pub fn enter(&mut self, rule: &'static str) {
         self.rule = rule;
+    }
+
+    /// The name of the rule that runs.
+    pub fn rule(&self) -> &'static str {
+        self.rule
     }
 
     /// Writes a row: into the working copy at once, into SQL at the commit.
@@ -290,6 +319,34 @@ impl<'a> Plan<'a> {
     /// The mail that waits to be sent on.
     pub fn take_mail(&mut self) -> Vec<TownMail> {
         std::mem::take(&mut self.state.mail)
+    }
+
+    /// Changes a convoy's row; its version follows.
+    pub fn update_convoy(&mut self, convoy_id: ConvoyId, change: impl FnOnce(&mut Convoy)) {
+        if let Some(mut convoy) = self.state.convoys.get(&convoy_id).cloned() {
+            change(&mut convoy);
+            convoy.version += 1;
+            self.write(Write::Convoy(Box::new(convoy)));
+        }
+    }
+
+    /// Something that belongs to a convoy is not as it was: it is counted again in this commit.
+    pub fn touch_convoy(&mut self, convoy_id: ConvoyId) {
+        self.touched_convoys.insert(convoy_id);
+    }
+
+    /// The convoys to count again.
+    pub fn take_touched_convoys(&mut self) -> SortedSet<ConvoyId> {
+        std::mem::take(&mut self.touched_convoys)
+    }
+
+    /// Changes an open escalation; its version follows.
+    pub fn update_escalation(&mut self, dedup_key: &str, change: impl FnOnce(&mut Escalation)) {
+        if let Some(mut escalation) = self.state.escalations.get(dedup_key).cloned() {
+            change(&mut escalation);
+            escalation.version += 1;
+            self.write(Write::Escalation(Box::new(escalation)));
+        }
     }
 
     /// Posts a message to a rig.
@@ -399,7 +456,14 @@ impl Changed {
             Write::Message(message) => drop(self.messages.insert(message.message_id)),
             Write::Escalation(escalation) => drop(self.escalations.insert(escalation.dedup_key.clone())),
             Write::Mail(mail) => self.mail.push((**mail).clone()),
-            Write::Slot(_)
+            Write::Convoy(convoy) => drop(self.convoys.insert(convoy.convoy_id)),
+            Write::ConvoyRig(part) => drop(self.convoys.insert(part.convoy_id)),
+            Write::Task(task) => drop(self.convoys.insert(task.convoy_id)),
+            Write::TaskEdge(edge) => drop(self.convoys.insert(edge.convoy_id)),
+            // Whoever removes something of a convoy touches it.
+            Write::RemoveTask(_)
+            | Write::RemoveTaskEdge(..)
+            | Write::Slot(_)
             | Write::RemoveSlot(_)
             | Write::Triage(_)
             | Write::MailRead(..)
@@ -440,6 +504,15 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Message(message) => drop(state.inbox.insert(message.message_id, message)),
         Write::Escalation(escalation) => drop(state.escalations.insert(escalation.dedup_key.clone(), *escalation)),
         Write::Triage(request) => drop(state.triage.insert(request.asked.request_id, *request)),
+        Write::Convoy(convoy) => drop(state.convoys.insert(convoy.convoy_id, *convoy)),
+        Write::ConvoyRig(part) => drop(state.convoy_rigs.insert((part.convoy_id, part.rig_id), part)),
+        Write::Task(task) => drop(state.tasks.insert(task.bead_id, *task)),
+        Write::RemoveTask(bead_id) => {
+            state.tasks.remove(&bead_id);
+            state.task_edges.retain(|&(dependent, blocker), _| dependent != bead_id && blocker != bead_id);
+        }
+        Write::RemoveTaskEdge(dependent, blocker) => drop(state.task_edges.remove(&(dependent, blocker))),
+        Write::TaskEdge(edge) => drop(state.task_edges.insert((edge.bead_id, edge.blocker_id), edge)),
         Write::Drain(drain) => state.drain = drain,
         Write::Breaker(breaker) => state.breaker = *breaker,
         Write::StartFailure { at, .. } => state.breaker.count(at, BREAKER_TOWN_WINDOW),

@@ -5,11 +5,12 @@ use crate::sorted::{SortedMap, SortedSet};
 
 use serde_json::{Map, Value};
 
+use super::convoy::{Convoy, ConvoyRig, Task, TaskEdge};
 use super::escalation::Reply;
 use super::mail::TownMail;
 use super::triage::TriageRequest;
 use crate::breaker::{Breaker, BreakerState};
-use crate::config::{RigConfig, TownConfig, effective_town};
+use crate::config::{RigConfig, TownConfig};
 use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, EscalationId, InstanceId, MessageId, RigId, TownId};
 use crate::limits::ATTEMPTS;
 use crate::models::{ModelId, ModelReason};
@@ -437,6 +438,14 @@ pub struct State {
     pub usage: SortedMap<(String, Spender), Usage>,
     /// The runtime's sleep.
     pub runtime: Runtime,
+    /// Live convoys, and those that ended in this commit.
+    pub convoys: SortedMap<ConvoyId, Convoy>,
+    /// Their parts in each rig.
+    pub convoy_rigs: SortedMap<(ConvoyId, RigId), ConvoyRig>,
+    /// Their tasks.
+    pub tasks: SortedMap<BeadId, Task>,
+    /// Who of them waits for whom, by (dependent, blocker).
+    pub task_edges: SortedMap<(BeadId, BeadId), TaskEdge>,
     /// Messages to each rig.
     pub outboxes: SortedMap<RigId, Outbox<TownToRig>>,
     /// Newest number applied from each rig.
@@ -498,6 +507,10 @@ impl State {
             day_budget: DayBudget::default(),
             usage: SortedMap::new(),
             runtime: Runtime::default(),
+            convoys: SortedMap::new(),
+            convoy_rigs: SortedMap::new(),
+            tasks: SortedMap::new(),
+            task_edges: SortedMap::new(),
             outboxes: SortedMap::new(),
             applied: SortedMap::new(),
             told: SortedMap::new(),
@@ -533,24 +546,6 @@ impl State {
         self.usage.iter().filter(|((of, _), _)| of == day).map(|(_, spent)| *spent).fold(Usage::default(), Usage::plus)
     }
 
-    /// What a convoy has spent in all its rigs.
-    pub fn spent_by_convoy(&self, convoy_id: ConvoyId) -> Usage {
-        let of_convoy = |spender: &Spender| matches!(spender, Spender::Convoy(of, _) if *of == convoy_id);
-        let rows = self.usage.iter().filter(|((_, spender), _)| of_convoy(spender)).map(|(_, spent)| *spent);
-        rows.fold(Usage::default(), Usage::plus)
-    }
-
-    /// Convoys whose spend has reached their limit.
-    pub fn exhausted_convoys(&self) -> Vec<ConvoyId> {
-        let limit = effective_town(&self.town.config).budget.convoy;
-        let spenders = self.usage.keys().filter_map(|(_, spender)| match spender {
-            Spender::Convoy(convoy_id, _) => Some(*convoy_id),
-            Spender::Rig(_) | Spender::Mayor => None,
-        });
-        let convoys: SortedSet<ConvoyId> = spenders.collect();
-        convoys.into_iter().filter(|convoy_id| limit.is_reached(self.spent_by_convoy(*convoy_id), 100)).collect()
-    }
-
     /// Messages that may go to the mayor now, oldest first: once the day's budget is used up only people's (domain.md
     /// 9.3).
     pub fn deliverable_messages(&self) -> Vec<&MayorMessage> {
@@ -583,13 +578,17 @@ impl State {
         self.rigs.values().filter(|rig| rig.status != TownStatus::Deleting)
     }
 
-    /// Drops what the next plan does not look at: delivered messages, closed escalations, resolved
-    /// requests for triage.
+    /// Drops what the next plan does not look at: delivered messages, closed escalations, resolved requests for triage,
+    /// ended convoys.
     pub fn forget(&mut self) {
         self.inbox.retain(|_, message| message.state != MessageState::Delivered);
         self.escalations.retain(|_, escalation| escalation.state == EscalationState::Open);
         let newest = self.usage.keys().map(|(day, _)| day).filter(|day| *day != ALL_TIME).max().cloned();
         self.usage.retain(|(day, _), _| day == ALL_TIME || Some(day) == newest.as_ref());
         self.triage.retain(|_, request| request.is_in_view());
+        self.convoys.retain(|_, convoy| convoy.state.is_live());
+        self.convoy_rigs.retain(|(convoy_id, _), _| self.convoys.contains_key(convoy_id));
+        self.tasks.retain(|_, task| self.convoys.contains_key(&task.convoy_id));
+        self.task_edges.retain(|_, edge| self.convoys.contains_key(&edge.convoy_id));
     }
 }

@@ -19,11 +19,12 @@ use crate::prompt::message::{Finish, Line, Person, Sender};
 use crate::prompt::order::{self, Answer, EarlierRound, Gate, Left, Task, TriageRequest};
 use crate::prompt::role::{self, RigEntry, Scope};
 use crate::prompt::{Nonce, message};
+use crate::protocol::is_feature_branch;
 use crate::rig::assignment::Assignment;
 use crate::rig::bead::Bead;
 use crate::rig::mail::MailParty;
 use crate::rig::nudge::{NudgeMode, NudgePriority, NudgeSource};
-use crate::rig::review::{Review, Round, Verdict};
+use crate::rig::review::{Review, ReviewKind, Round, Verdict};
 use crate::rig::state::{Settings, State as RigState};
 use crate::rig::{answer, triage, usage};
 use crate::session::JobKind;
@@ -50,8 +51,12 @@ pub struct SessionOrder {
     pub repo: Option<Repo>,
     /// Work branch.
     pub branch: Option<String>,
+    /// Child of a landing: it works on the feature branch itself.
+    pub landing_child: bool,
     /// Where a new branch starts.
     pub base: Option<String>,
+    /// Make `base` from this branch when the remote lacks it.
+    pub base_from: Option<String>,
     /// The commit under review, or the newest known head.
     pub commit: Option<String>,
     /// Saved work to start from.
@@ -103,9 +108,9 @@ impl SessionOrder {
             budget: self.budget,
             repo: self.repo,
             branch: self.branch,
-            landing_child: false,
+            landing_child: self.landing_child,
             base: self.base,
-            base_from: None,
+            base_from: self.base_from,
             commit: self.commit,
             resume: self.resume,
             prompt: self.prompt,
@@ -145,7 +150,9 @@ pub fn session(state: &RigState, assignment_id: AssignmentId, nonce: Nonce) -> O
         small_model: assignment.small_model.as_ref()?.to_string(),
         repo: has_repo.then(|| repo(state)),
         branch: assignment.branch.clone().filter(|_| assignment.kind.may_push()),
+        landing_child: view.is_landing_child(),
         base: assignment.base.clone().filter(|_| assignment.kind.may_push()),
+        base_from: view.base_from(),
         commit: assignment.head_commit.clone().filter(|_| is_review || assignment.kind.may_push()),
         resume: assignment.saved.as_ref().map(|(ref_name, commit)| Resume {
             ref_name: Some(ref_name.clone()),
@@ -189,7 +196,9 @@ pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<Sess
         small_model: mayor.small_model.as_ref()?.to_string(),
         repo: None,
         branch: None,
+        landing_child: false,
         base: None,
+        base_from: None,
         commit: None,
         resume: None,
         budget: None,
@@ -549,6 +558,17 @@ impl View<'_> {
 
     fn parent_review(&self) -> Option<&Review> {
         self.bead.parent_id.and_then(|parent| self.state.reviews.get(&parent))
+    }
+
+    fn is_landing_child(&self) -> bool {
+        self.parent_review().is_some_and(|review| review.kind == ReviewKind::Landing)
+    }
+
+    /// The first task of a convoy finds no feature branch: it is made from the merge target (domain.md 8).
+    fn base_from(&self) -> Option<String> {
+        let base = self.assignment.base.as_deref().filter(|base| is_feature_branch(base))?;
+        let is_own = self.assignment.branch.as_deref() == Some(base);
+        (self.assignment.kind.may_push() && !is_own).then(|| self.state.rig.target_branch.clone())
     }
 
     fn round(&self) -> order::Round {

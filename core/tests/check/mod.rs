@@ -3,12 +3,16 @@
 //! A scenario is a list of commands, one a line, after `> `. After each stands, indented, what it led to. Each step is
 //! planned twice, and the second plan must be empty; every invariant is checked after every plan.
 
+pub(crate) mod both;
 pub(crate) mod container;
+mod convoy;
 pub(crate) mod rig;
 pub(crate) mod town;
 
 use std::fmt::Write as _;
 use std::time::Duration;
+
+use gastown_core::id::BeadId;
 
 /// Where every scenario begins: an instant people recognise.
 const START: &str = "2026-01-01T00:00:00.000Z";
@@ -54,4 +58,17 @@ fn split(line: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// The id of a bead that a scenario names: `b7`.
+fn bead_id(name: &str) -> BeadId {
+    BeadId::from_u128((0xb000_0000 + name[1..].parse::<u128>().unwrap_or_else(|_| panic!("no bead: {name}"))) << 96)
+}
+
+/// The name of a bead in a scenario.
+fn bead_name(id: BeadId) -> String {
+    match id.short().strip_prefix('b') {
+        Some(digits) => format!("b{}", u64::from_str_radix(digits, 16).unwrap_or_default()),
+        None => id.short(),
+    }
 }

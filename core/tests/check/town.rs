@@ -22,9 +22,9 @@ pub(crate) fn play(scenario: &str) -> String {
     super::play(scenario, |command| player.run(command))
 }
 
-struct Player {
+pub(super) struct Player {
     catalogue: &'static Catalogue,
-    state: Option<State>,
+    pub(super) state: Option<State>,
     now: Timestamp,
     wake_at: Option<Timestamp>,
     seed: u128,
@@ -33,7 +33,10 @@ struct Player {
     rigs_answer: bool,
     /// The mayor's session is heard of all the time: it takes what it is told, and is idle.
     beats: bool,
-    told: Vec<String>,
+    /// What the town said to rigs that are played by their own plans; none when the rigs are played here.
+    said: Option<Vec<(String, Vec<TownToRig>)>>,
+    pub(super) last_landing: Option<gastown_core::town::convoy::ConvoyRig>,
+    pub(super) told: Vec<String>,
 }
 
 impl Player {
@@ -66,11 +69,49 @@ impl Player {
             seqs: BTreeMap::new(),
             rigs_answer: true,
             beats: false,
+            said: None,
+            last_landing: None,
             told: Vec::new(),
         }
     }
 
-    fn run(&mut self, line: &str) -> Vec<String> {
+    /// A town whose rigs are played by their own plans.
+    pub(super) fn linked() -> Self {
+        Self { said: Some(Vec::new()), ..Self::new() }
+    }
+
+    /// What the town has said since it was last asked.
+    pub(super) fn take_said(&mut self) -> Vec<(String, Vec<TownToRig>)> {
+        self.said.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// A rig's messages; what they led to.
+    pub(super) fn hear(&mut self, name: &str, said: Vec<RigToTown>) -> Vec<String> {
+        self.told.clear();
+        let seq = self.seqs.entry(rig(name)).or_insert(0);
+        let first = *seq + 1;
+        *seq += u64::try_from(said.len()).unwrap();
+        let numbered = (first..).zip(said).map(|(seq, message)| Numbered { seq, message }).collect();
+        self.observe(vec![Event::RigSaid(rig(name), numbered)]);
+        std::mem::take(&mut self.told)
+    }
+
+    /// When the town wants to look again.
+    pub(super) fn wake_at(&self) -> Option<Timestamp> {
+        self.wake_at
+    }
+
+    /// It is that late.
+    pub(super) fn wake(&mut self, now: Timestamp) -> Vec<String> {
+        self.told.clear();
+        self.now = now;
+        if self.wake_at.is_some_and(|at| at <= now) {
+            self.observe(Vec::new());
+        }
+        std::mem::take(&mut self.told)
+    }
+
+    pub(super) fn run(&mut self, line: &str) -> Vec<String> {
         self.told.clear();
         let words = split(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -187,6 +228,7 @@ impl Player {
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
                 self.told.push(format!("alarm {text}"));
             }
+            other if self.run_convoy(other) => (),
             other => self.run_inbox(other),
         }
         std::mem::take(&mut self.told)
@@ -303,7 +345,7 @@ impl Player {
         self.observe(Vec::new());
     }
 
-    fn rig_says(&mut self, name: &str, said: RigToTown) {
+    pub(super) fn rig_says(&mut self, name: &str, said: RigToTown) {
         let seq = self.seqs.entry(rig(name)).or_insert(0);
         *seq += 1;
         let numbered = Numbered { seq: *seq, message: said };
@@ -325,7 +367,7 @@ impl Player {
         SessionKey { assignment_id: mayor.assignment_id.expect("a session"), epoch: mayor.epoch }
     }
 
-    fn command(&mut self, command: Command) {
+    pub(super) fn command(&mut self, command: Command) {
         let state = self.state.take().unwrap();
         let before = state.clone();
         match town::handle(state, self.context(), command) {
@@ -375,6 +417,7 @@ impl Player {
     }
 
     fn tell(&mut self, before: &State, planned: &Planned) {
+        self.tell_convoys(before, &planned.state);
         let (old, new) = (&before.mayor, &planned.state.mayor);
         if old.phase != new.phase {
             let error = new.error.as_ref().map(|error| format!(" ({})", error.code)).unwrap_or_default();
@@ -431,6 +474,11 @@ impl Player {
             self.told.push(format!("{name} does not answer"));
             return;
         }
+        if let Some(said) = &mut self.said {
+            said.push((name, batch.into_iter().map(|numbered| numbered.message).collect()));
+            self.observe(vec![Event::RigAcknowledged(rig_id, last)]);
+            return;
+        }
         for Numbered { message, .. } in batch {
             self.told.push(match message {
                 TownToRig::Configure(configure) => {
@@ -459,6 +507,7 @@ impl Player {
                 ),
                 TownToRig::AdoptBead(bead) => format!("{name} adopts bead {}", bead.title),
                 TownToRig::Ping => format!("{name} pinged"),
+                other => format!("{name} {}", super::convoy::message(&other)),
             });
         }
         self.observe(vec![Event::RigAcknowledged(rig_id, last)]);
@@ -482,7 +531,7 @@ fn town_words(state: &TownState) -> String {
     if words.is_empty() { "all is well".to_owned() } else { words.join(", ") }
 }
 
-fn rig(name: &str) -> RigId {
+pub(super) fn rig(name: &str) -> RigId {
     RigId::from_u128(name.bytes().fold(0, |id, byte| (id << 8) | u128::from(byte)) << 64)
 }
 

@@ -19,6 +19,7 @@ macro_rules! select {
             "select bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, ",
             "convoy_id, staged, branch, branch_digits, base, target, head_commit, model, budget_micros, budget_warned, saved, start_failures, lost_leases, ",
             "agent_errors, not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, ",
+            "skipped, ",
             "checkpoint, tokens_in, tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version, ",
             "(select json_group_array(label) from bead_labels l where l.bead_id = beads.bead_id) as labels ",
             "from beads ",
@@ -90,10 +91,10 @@ const PUT: &str = "
     insert into beads
       (bead_id, type, status, attempt, title, body, priority, metadata, parent_id, root_id, age_at, convoy_id, staged,
        branch, branch_digits, base, target, head_commit, model, budget_micros, budget_warned, saved, start_failures,
-       lost_leases, agent_errors, not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, checkpoint, tokens_in,
+       lost_leases, agent_errors, not_before, dispatches, preferred_agent, claimed_by, claimed_until, parked, failure, outcome, skipped, checkpoint, tokens_in,
        tokens_out, cost_micros, created_by, created_at, updated_at, closed_at, version)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?, ?, ?, ?)
+            ?, ?, ?, ?, ?, ?, ?)
     on conflict (bead_id) do update set
       type = excluded.type,
       status = excluded.status,
@@ -127,6 +128,7 @@ const PUT: &str = "
       parked = excluded.parked,
       failure = excluded.failure,
       outcome = excluded.outcome,
+      skipped = excluded.skipped,
       checkpoint = excluded.checkpoint,
       tokens_in = excluded.tokens_in,
       tokens_out = excluded.tokens_out,
@@ -180,6 +182,7 @@ struct Row {
     parked: Option<Json<Parked>>,
     failure: Option<Json<Failure>>,
     outcome: Option<BeadOutcome>,
+    skipped: bool,
     checkpoint: Option<Json<Value>>,
     tokens_in: u64,
     tokens_out: u64,
@@ -229,6 +232,7 @@ impl From<Row> for Bead {
             parked: row.parked.map(|json| json.0),
             failure: row.failure.map(|json| json.0),
             outcome: row.outcome,
+            skipped: row.skipped,
             checkpoint: row.checkpoint.map(|json| json.0),
             tokens_in: row.tokens_in,
             tokens_out: row.tokens_out,
@@ -372,6 +376,7 @@ pub(super) fn put(sql: &impl Sql, bead: &Bead) -> Result<(), SqlError> {
             bead.parked.as_ref().map(json).into(),
             bead.failure.as_ref().map(json).into(),
             text_or_null(bead.outcome),
+            bead.skipped.into(),
             bead.checkpoint.as_ref().map(json).into(),
             bead.tokens_in.into(),
             bead.tokens_out.into(),

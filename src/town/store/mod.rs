@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod admission;
 pub mod audit;
+pub mod convoys;
 pub mod escalations;
 pub mod mail;
 mod mayor;
@@ -39,6 +40,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.slots = slots::all(sql)?.into_iter().map(|slot| (slot.assignment_id, slot)).collect();
     state.inbox = messages::waiting(sql)?.into_iter().map(|message| (message.message_id, message)).collect();
     state.escalations = escalations::open(sql)?.into_iter().map(|open| (open.dedup_key.clone(), open)).collect();
+    convoys::load(sql, &mut state)?;
     state.triage = triage::live(sql)?.into_iter().map(|request| (request.asked.request_id, request)).collect();
     state.drain = mayor::drain(sql)?;
     state.breaker = admission::breaker(sql)?;
@@ -65,6 +67,12 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write, now: Timestamp) -> Resul
         Write::Mayor(mayor) => mayor::put(sql, mayor)?,
         Write::Message(message) => messages::put(sql, message)?,
         Write::Escalation(escalation) => escalations::put(sql, escalation)?,
+        Write::Convoy(convoy) => convoys::put(sql, convoy)?,
+        Write::ConvoyRig(part) => convoys::put_rig(sql, part)?,
+        Write::Task(task) => convoys::put_task(sql, task)?,
+        Write::RemoveTask(bead_id) => convoys::remove_task(sql, *bead_id)?,
+        Write::RemoveTaskEdge(dependent, blocker) => convoys::remove_edge(sql, *dependent, *blocker)?,
+        Write::TaskEdge(edge) => convoys::put_edge(sql, edge)?,
         Write::Triage(request) => triage::put(sql, request)?,
         Write::Mail(mail) => mail::add(sql, mail)?,
         Write::MailRead(mail_id, at) => mail::read(sql, *mail_id, *at)?,

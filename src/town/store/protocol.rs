@@ -124,6 +124,15 @@ pub(super) fn forget(sql: &impl Sql, rig_id: RigId) -> Result<(), SqlError> {
 const fn kind(message: &TownToRig) -> &'static str {
     match message {
         TownToRig::Configure(_) => "configure",
+        TownToRig::CreateBeads(_) => "create_beads",
+        TownToRig::StartBeads { .. } => "start_beads",
+        TownToRig::SkipBead { .. } => "skip_bead",
+        TownToRig::RetryBeads { .. } => "retry_beads",
+        TownToRig::CancelBeads(_) => "cancel_beads",
+        TownToRig::GateOpened { .. } => "gate_opened",
+        TownToRig::GateFailed { .. } => "gate_failed",
+        TownToRig::GatePending { .. } => "gate_pending",
+        TownToRig::OpenLanding(_) => "open_landing",
         TownToRig::GrantSlot { .. } => "grant_slot",
         TownToRig::TownState(_) => "town_state",
         TownToRig::DeliverMail(_) => "deliver_mail",

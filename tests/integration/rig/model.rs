@@ -32,6 +32,7 @@ use gastown_core::session::{
 use gastown_core::time::Timestamp;
 use serde_json::json;
 
+use super::convoys;
 use super::wishes::{a_nudge, a_patch, by_hand};
 use crate::random::Random;
 use crate::support::TestSql;
@@ -161,7 +162,8 @@ impl World {
     }
 
     fn observe(&mut self, event: Event) {
-        let state = self.state.take().unwrap();
+        let mut state = self.state.take().unwrap();
+        store::recall(&self.sql, &mut state, &event.references()).unwrap();
         let catalogue = self.catalogue.clone();
         let (planned, _) = rig::observe(state, self.context(&catalogue), vec![event]);
         self.commit(planned);
@@ -372,6 +374,10 @@ impl World {
                 created_at: self.now,
             }))],
             2 => vec![TownToRig::Ping],
+            3..=5 => {
+                let (bead_id, blocker_id) = (self.bead(), self.bead());
+                vec![convoys::message(&mut self.random, self.now, bead_id, blocker_id)]
+            }
             _ => Vec::new(),
         };
         let unknown = self.random.one_in(20).then(|| AssignmentId::from_u128(1));
@@ -540,7 +546,7 @@ fn key(assignment: &Assignment) -> SessionKey {
     SessionKey { assignment_id: assignment.assignment_id, epoch: assignment.epoch }
 }
 
-fn random_id(now: Timestamp, n: u128) -> u128 {
+pub(super) fn random_id(now: Timestamp, n: u128) -> u128 {
     (u128::try_from(now.ms()).unwrap() << 64) | n
 }
 
@@ -568,6 +574,8 @@ fn without_marks(mut state: State) -> State {
     state.waits.clear();
     state.reported = None;
     state.reported_spending = Spending::default();
+    state.told_tasks.clear();
+    state.told_landings.clear();
     state.outbox = Outbox::new(state.outbox.rows().to_vec(), next_number(&state));
     state
 }

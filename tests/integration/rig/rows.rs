@@ -172,6 +172,7 @@ fn beads_are_listed_newest_first_through_every_filter() {
     assert_eq!(numbers(Filter { parent_id: Some(bead(8)), ..all.clone() }), [bead(3), bead(1)]);
     assert_eq!(numbers(Filter { q: Some("fIX 2".into()), ..all.clone() }), [bead(2)]);
     assert_eq!(numbers(Filter { q: Some("100% _".into()), ..all.clone() }), []);
+    assert_eq!(numbers(Filter { convoy_id: Some(ConvoyId::from_u128(99)), ..all.clone() }), []);
     assert_eq!(numbers(Filter { updated_since: Some(at(2)), ..all }), [bead(3), bead(2)]);
 }
 
@@ -386,6 +387,7 @@ fn full_bead(n: u32) -> Bead {
         }),
         failure: None,
         outcome: None,
+        skipped: true,
         checkpoint: Some(json!(null)),
         tokens_in: 10,
         tokens_out: 11,

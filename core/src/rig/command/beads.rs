@@ -359,6 +359,7 @@ pub(super) fn retry_bead(
         bead.attempt += 1;
         bead.dispatches = 0;
         bead.failure = None;
+        bead.skipped = false;
         bead.parked = None;
         bead.clear_counters();
         bead.model = model.or(bead.model.take());

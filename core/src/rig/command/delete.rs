@@ -8,9 +8,9 @@ use super::{Applied, Refusal};
 use crate::id::BeadId;
 use crate::rig::assignment::{self, Pending};
 use crate::rig::bead::{Bead, BeadStatus, BeadType};
-use crate::rig::escalation;
 use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::review::{self, ReviewState};
+use crate::rig::{convoy, escalation};
 
 /// Deletes a bead and its descendants, which were recalled before. Sessions that run for them are told to stop.
 pub(super) fn delete_bead(plan: &mut Plan, bead_id: BeadId, actor: &str) -> Result<Applied, Refusal> {
@@ -20,6 +20,7 @@ pub(super) fn delete_bead(plan: &mut Plan, bead_id: BeadId, actor: &str) -> Resu
     }
     let title = plan.state().beads.get(&bead_id).map(|bead| bead.title.clone());
     for bead in &family {
+        convoy::deleted(plan, bead);
         release(plan, bead, &family, actor);
     }
     // The row names the bead in its data: rows about the bead itself go with it.

@@ -389,6 +389,11 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
     }
 }
 
+/// Begins a new attempt of a failed bead on its branch, as its convoy decided.
+pub(super) fn retry(plan: &mut Plan, bead_id: BeadId, actor: &str) -> Result<Applied, Refusal> {
+    beads::retry_bead(plan, bead_id, true, None, actor)
+}
+
 /// Lets a failed bead begin anew, and a parked one go on, as an answer to its escalation said.
 pub(super) fn try_again(plan: &mut Plan, bead_id: BeadId, actor: &str) {
     if plan.state().live_bead(bead_id).is_some_and(|bead| bead.parked.is_some()) {

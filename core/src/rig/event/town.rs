@@ -1,11 +1,12 @@
 //! What the Town says (domain.md 11).
 
 use super::Receipt;
-use crate::id::{AssignmentId, ConvoyId};
+use crate::id::{AssignmentId, BeadId, ConvoyId};
 use crate::limits::FINISH_LIMIT;
-use crate::protocol::{self, DeliverMail, Numbered, TownToRig};
+use crate::protocol::{self, DeliverMail, EdgeState, Numbered, TownToRig};
 use crate::rig::assignment::{self, Assignment, GuppTier, Pending, Phase};
 use crate::rig::command::{self, Reference};
+use crate::rig::convoy;
 use crate::rig::mail::{self, Mail};
 use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::rules;
@@ -18,6 +19,24 @@ pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> 
     for Numbered { message, .. } in news {
         match message {
             TownToRig::Configure(configure) => configured(plan, *configure),
+            TownToRig::CreateBeads(order) => convoy::create_beads(plan, *order),
+            TownToRig::StartBeads { convoy_id, bead_ids } => convoy::start_beads(plan, convoy_id, &bead_ids),
+            TownToRig::SkipBead { bead_id, .. } => convoy::skip_bead(plan, bead_id),
+            TownToRig::RetryBeads { convoy_id, bead_ids, actor } => {
+                convoy::retry_beads(plan, convoy_id, &bead_ids, &actor);
+            }
+            TownToRig::CancelBeads(order) => convoy::cancel_beads(plan, &order),
+            TownToRig::GateOpened { bead_id, blocker_id, waived } => {
+                let state = if waived { EdgeState::Waived } else { EdgeState::Satisfied };
+                convoy::gate(plan, bead_id, blocker_id, state);
+            }
+            TownToRig::GateFailed { bead_id, blocker_id } => {
+                convoy::gate(plan, bead_id, blocker_id, EdgeState::Failed);
+            }
+            TownToRig::GatePending { bead_id, blocker_id } => {
+                convoy::gate(plan, bead_id, blocker_id, EdgeState::Pending);
+            }
+            TownToRig::OpenLanding(order) => convoy::open_landing(plan, &order),
             TownToRig::GrantSlot { assignment_id, probe } => slot_granted(plan, assignment_id, probe),
             TownToRig::DeliverMail(mail) => mail_arrived(plan, *mail),
             TownToRig::TownState(town) => town_state(plan, town),
@@ -180,7 +199,20 @@ fn mail_arrived(plan: &mut Plan, mail: DeliverMail) {
 
 /// Ended beads that a message speaks of.
 pub(super) fn references(message: &TownToRig) -> Vec<Reference> {
+    let beads = |ids: &[BeadId]| ids.iter().copied().map(Reference::Bead).collect();
     match message {
+        TownToRig::CreateBeads(order) => {
+            let made = order.beads.iter().map(|bead| bead.bead_id);
+            let blockers = order.edges.iter().filter(|edge| !edge.cross).map(|edge| edge.blocker_id);
+            made.chain(order.joins.iter().copied()).chain(blockers).map(Reference::Bead).collect()
+        }
+        TownToRig::StartBeads { bead_ids, .. } | TownToRig::RetryBeads { bead_ids, .. } => beads(bead_ids),
+        TownToRig::CancelBeads(order) => beads(&order.bead_ids),
+        TownToRig::SkipBead { bead_id, .. } => beads(&[*bead_id]),
+        TownToRig::OpenLanding(order) => beads(&[order.bead_id]),
+        TownToRig::GateOpened { bead_id, .. }
+        | TownToRig::GateFailed { bead_id, .. }
+        | TownToRig::GatePending { bead_id, .. } => beads(&[*bead_id]),
         TownToRig::RunTriage { batch_id, .. } => vec![Reference::Bead(*batch_id)],
         TownToRig::EscalationAnswered(answered) => answered.bead_id.map(Reference::Bead).into_iter().collect(),
         TownToRig::AdoptBead(bead) => vec![Reference::Bead(bead.bead_id), Reference::Namesakes(bead.bead_id)],

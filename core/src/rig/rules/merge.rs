@@ -1,6 +1,7 @@
 //! R20: approved work lands. One merge job at a time in each lane; the runtime merges, runs the gates on the result,
 //! pushes and verifies (domain.md 7.4).
 
+use crate::protocol::is_feature_branch;
 use crate::rig::plan::{Plan, Write};
 use crate::rig::review::{self, Job, JobPhase, JobSpec, MergeStrategy, Review, ReviewState};
 use crate::rig::wait::{Wait, WaitCode};
@@ -41,7 +42,7 @@ fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     if rig.town.paused {
         return wait(WaitCode::Paused, "The town is paused.");
     }
-    if !settings.config.auto_merge && !review.is_merge_ordered {
+    if !settings.config.auto_merge && !review.is_merge_ordered && !is_feature_branch(&review.target) {
         return wait(WaitCode::WaitingHuman, "A person has to approve the merge.");
     }
     if let Some(until) = review.not_before.filter(|&until| until > now) {

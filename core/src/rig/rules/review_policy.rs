@@ -1,5 +1,5 @@
-//! R15: with code review off, queued work is approved by policy (domain.md 7.3); landings are always reviewed. Gates
-//! guard the merge in every case.
+//! R15: with code review off, queued work is approved by policy (domain.md 7.3); landings, and tasks of convoys that
+//! merge without one, are always reviewed. Gates guard the merge in every case.
 
 use crate::id::BeadId;
 use crate::rig::plan::Plan;
@@ -15,6 +15,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .reviews
         .values()
         .filter(|review| review.is_live() && review.state == ReviewState::Queued && review.kind == ReviewKind::Task)
+        .filter(|review| !review.is_of_merging_convoy())
         .filter(|review| review.head_commit.is_some() && super::gates::is_green(plan, review))
         .map(|review| review.bead_id)
         .collect();

@@ -117,7 +117,7 @@ impl Bead {
             staged: bead.staged,
             blocked_by: blockers(state, bead.bead_id),
             convoy_id: bead.convoy_id,
-            skipped: false,
+            skipped: bead.skipped,
             assignee_name: agent_id.and_then(name).or_else(|| newest.agent_name.clone().filter(|_| shows_worker)),
             branch: bead.branch.clone(),
             pr_url: None,
@@ -387,15 +387,16 @@ impl Request for RetryBead {
 }
 
 /// Whole micro-dollars of a positive amount.
-fn micros(dollars: f64) -> u64 {
+pub fn micros(dollars: f64) -> u64 {
     // A float-to-integer cast saturates, which is what a limit needs.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; the amount is positive")]
     let micros = (dollars * MICROS_PER_DOLLAR).round() as u64;
     micros
 }
 
+/// Dollars of an amount in micro-dollars.
 #[expect(clippy::cast_precision_loss, reason = "amounts of money are far below 2^53 micro-dollars")]
-fn dollars(micros: u64) -> f64 {
+pub fn dollars(micros: u64) -> f64 {
     micros as f64 / MICROS_PER_DOLLAR
 }
 

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod bead;
 pub mod control;
+pub mod convoy;
 pub mod escalation;
 pub mod event;
 pub mod explain;

@@ -1,10 +1,10 @@
 //! Slinging: creating work and giving it to a polecat at once if one is free (api.md 3.3, 3.12).
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::agent::Agent;
 use super::bead::{Bead, NewBead, Wait};
+use super::convoy::{Convoy, NewConvoy};
 use super::read::{Fields, Request};
 use crate::id::{BeadId, RigId};
 use crate::limits::SLING_TASKS_MAX;
@@ -17,7 +17,7 @@ pub struct SlingResult {
     /// In the order of the tasks.
     pub beads: Vec<SlungBead>,
     /// The convoy that the tasks form.
-    pub convoy: Option<Value>,
+    pub convoy: Option<Convoy>,
 }
 
 /// One slung task: who has it with which model, or why nobody.
@@ -38,8 +38,10 @@ pub struct SlungBead {
 pub struct SlingPlan {
     /// The tasks.
     pub tasks: Vec<SlingTask>,
-    /// Whether a convoy was asked for.
-    pub wants_convoy: bool,
+    /// The convoy that they shall form.
+    pub convoy: Option<NewConvoy>,
+    /// References that mean nothing and are left out.
+    pub ignored: Vec<String>,
     /// Independent tasks are meant to be so.
     pub is_parallel: bool,
 }
@@ -61,36 +63,44 @@ impl Request for SlingPlan {
     fn read(fields: &mut Fields<'_>) -> Self {
         let tasks = if fields.has("tasks") || !fields.has("rig_id") {
             fields.list("tasks", 1, SLING_TASKS_MAX, |fields, index| {
-                fields.object::<SlingTask>(index).unwrap_or_else(SlingTask::nothing)
+                let task = fields.object::<SlingTask>(index).unwrap_or_else(SlingTask::nothing);
+                if task.rig_id == SlingTask::nothing().rig_id {
+                    fields.issue(index, IssueCode::Required, "rig_id is required");
+                }
+                task
             })
         } else {
+            fields.id::<RigId>("rig_id");
             vec![SlingTask::read(fields)]
         };
-        let count = tasks.len();
-        for (i, task) in tasks.iter().enumerate() {
-            if task.after_tasks.iter().any(|&after| after >= count || after == i) {
-                fields.issue("tasks", IssueCode::Custom, format!("task {i} depends on a task that is not in the plan"));
-            }
-        }
-        Self {
-            tasks,
-            wants_convoy: fields.has("convoy"),
-            is_parallel: fields.optional_flag("parallel").unwrap_or(false),
-        }
+        let convoy = fields.object("convoy");
+        let is_parallel = fields.optional_flag("parallel").unwrap_or(false);
+        let mut plan = Self { tasks, convoy, ignored: Vec::new(), is_parallel };
+        plan.leave_out();
+        plan
     }
 }
 
 impl SlingTask {
     /// The placeholder of a task that could not be read; an issue was left.
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         let rig_id = RigId::from_u128(0);
         Self { rig_id, bead: NewBead::default(), after_tasks: Vec::new(), after_beads: Vec::new() }
     }
 }
 
+impl SlingTask {
+    /// The same task; in this rig, when it names none.
+    pub(super) fn in_rig(self, rig_id: Option<RigId>) -> Self {
+        let own = (self.rig_id != RigId::from_u128(0)).then_some(self.rig_id);
+        Self { rig_id: own.or(rig_id).unwrap_or(self.rig_id), ..self }
+    }
+}
+
+/// Whether a rig has to be named is for the plan to say: a batch may name one for all.
 impl Request for SlingTask {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let rig_id = fields.id("rig_id").unwrap_or(RigId::from_u128(0));
+        let rig_id = fields.optional_id("rig_id").unwrap_or(RigId::from_u128(0));
         let (mut after_tasks, mut after_beads) = (Vec::new(), Vec::new());
         fields.list("depends_on", 0, SLING_TASKS_MAX, |fields, index| {
             let value = fields.any(index);
@@ -105,6 +115,18 @@ impl Request for SlingTask {
 }
 
 impl SlingPlan {
+    /// A task that waits for itself, or for none of the plan, waits for nothing (domain.md 3.5).
+    fn leave_out(&mut self) {
+        let count = self.tasks.len();
+        for (index, task) in self.tasks.iter_mut().enumerate() {
+            for after in task.after_tasks.extract_if(.., |after| *after == index || *after >= count) {
+                let what =
+                    if after == index { "itself".to_owned() } else { format!("task {after}, which is not there") };
+                self.ignored.push(format!("tasks.{index} depends on {what}"));
+            }
+        }
+    }
+
     /// The tasks in an order in which each comes after those it depends on, or the tasks of a cycle.
     pub fn in_order(&self) -> Result<Vec<usize>, Vec<usize>> {
         let mut order = Vec::with_capacity(self.tasks.len());
@@ -162,7 +184,8 @@ mod tests {
         let tasks = |list: &[String]| format!(r#"{{"tasks":[{}]}}"#, list.join(","));
         assert_eq!(order(&tasks(&[task("a", "[1]"), task("b", "[]")])), Ok(vec![1, 0]));
         assert_eq!(order(&tasks(&[task("a", "[1]"), task("b", "[0]")])), Err(vec![0, 1]));
-        assert!(plan(&tasks(&[task("a", "[7]")])).is_err());
+        let ignored = plan(&tasks(&[task("a", "[7, 0]")])).unwrap();
+        assert_eq!((ignored.tasks[0].after_tasks.len(), ignored.ignored.len()), (0, 2));
         assert!(plan(r#"{"tasks":[]}"#).is_err());
         assert!(plan("{}").is_err());
     }

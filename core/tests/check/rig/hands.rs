@@ -52,7 +52,15 @@ impl Player {
     pub(super) fn recall(&self, state: &mut State, references: &[rig::Reference]) {
         for reference in references {
             match reference {
-                rig::Reference::Bead(id) => self.archive.get(id).into_iter().for_each(|b| state.recall_bead(b.clone())),
+                rig::Reference::Bead(id) => {
+                    if let Some(bead) = self.archive.get(id) {
+                        state.recall_bead(bead.clone());
+                        let ties = self.archived_edges.iter().filter(|((a, b), _)| a == id || b == id);
+                        for (key, edge) in ties {
+                            state.edges.get_or_insert_with(*key, || edge.clone());
+                        }
+                    }
+                }
                 rig::Reference::Family(id) => self.recall_family(state, *id),
                 rig::Reference::Namesakes(id) => {
                     let alike = self.archive.values().filter(|bead| bead.bead_id.short() == id.short());

@@ -17,11 +17,13 @@ use gastown_core::rig::{self, Command, Context, Effect, Event, Planned, Receipt,
 use gastown_core::session::{GatesStatus, MergeStatus, Step};
 use gastown_core::time::Timestamp;
 
-use super::{START, duration, split};
+use super::{START, bead_id, duration, split};
 
+mod convoy;
 mod hands;
 mod messages;
 mod reports;
+mod tell;
 mod triage;
 mod walk;
 
@@ -34,7 +36,7 @@ pub(crate) fn play(scenario: &str) -> String {
     super::play(scenario, |command| player.run(command))
 }
 
-struct Player {
+pub(super) struct Player {
     catalogue: Catalogue,
     state: Option<State>,
     now: Timestamp,
@@ -54,12 +56,63 @@ struct Player {
     archived_assignments: BTreeMap<AssignmentId, gastown_core::rig::assignment::Assignment>,
     /// Open escalations, as the Town keeps them.
     inbox: BTreeSet<String>,
+    archived_edges: BTreeMap<(BeadId, BeadId), gastown_core::rig::bead::Edge>,
+    reports: BTreeMap<BeadId, String>,
+    /// What the rig said to a town that is played by its own plans; none when the Town is played here.
+    said: Option<Vec<RigToTown>>,
     told: Vec<String>,
     moved: Option<gastown_core::protocol::MovedBead>,
 }
 
 impl Player {
     fn new() -> Self {
+        let mut player = Self::unconfigured();
+        player.configure();
+        let town = player.town.clone();
+        player.town_says(vec![TownToRig::TownState(town)]);
+        player.told.clear();
+        player
+    }
+
+    /// A rig whose Town is played by its own plans.
+    pub(super) fn linked(name: &str, now: Timestamp) -> Self {
+        let mut player = Self::unconfigured();
+        player.now = now;
+        player.said = Some(Vec::new());
+        // Each rig mints ids of its own.
+        player.seed = u128::from(name.bytes().fold(7u32, |seed, byte| seed.wrapping_mul(31) + u32::from(byte))) << 20;
+        player.state.as_mut().unwrap().rig.rig_id = super::town::rig(name);
+        player
+    }
+
+    /// What the rig has said since it was last asked.
+    pub(super) fn take_said(&mut self) -> Vec<RigToTown> {
+        self.said.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The Town's messages; what they led to.
+    pub(super) fn hear(&mut self, messages: Vec<TownToRig>) -> Vec<String> {
+        self.told.clear();
+        self.town_says(messages);
+        std::mem::take(&mut self.told)
+    }
+
+    /// When the rig wants to look again.
+    pub(super) fn wake_at(&self) -> Option<Timestamp> {
+        self.wake_at
+    }
+
+    /// It is that late.
+    pub(super) fn wake(&mut self, now: Timestamp) -> Vec<String> {
+        self.told.clear();
+        self.now = now;
+        if self.wake_at.is_some_and(|at| at <= now) {
+            self.observe(Vec::new());
+        }
+        std::mem::take(&mut self.told)
+    }
+
+    fn unconfigured() -> Self {
         let (rig_id, town_id) = (RigId::from_u128(0xaaaa_aaaa << 96), TownId::from_u128(0xbbbb_bbbb << 96));
         let rig = Rig {
             rig_id,
@@ -77,7 +130,7 @@ impl Player {
             drain_epoch: 0,
             pruned_at: None,
         };
-        let mut player = Self {
+        Self {
             catalogue: Catalogue::load(None).unwrap(),
             state: Some(State::new(rig)),
             now: START.parse().unwrap(),
@@ -96,17 +149,15 @@ impl Player {
             archive: BTreeMap::new(),
             archived_assignments: BTreeMap::new(),
             inbox: BTreeSet::new(),
+            archived_edges: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            said: None,
             told: Vec::new(),
             moved: None,
-        };
-        player.configure();
-        let town = player.town.clone();
-        player.town_says(vec![TownToRig::TownState(town)]);
-        player.told.clear();
-        player
+        }
     }
 
-    fn run(&mut self, line: &str) -> Vec<String> {
+    pub(super) fn run(&mut self, line: &str) -> Vec<String> {
         self.told.clear();
         let words = split(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -240,17 +291,17 @@ impl Player {
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
                 self.told.push(format!("alarm {text}"));
             }
+            other if self.run_convoy(other) => (),
             other => self.run_triage(other),
         }
         std::mem::take(&mut self.told)
     }
 
     fn create(&mut self, name: &str, rest: &[&str]) {
-        let number = name[1..].parse::<u128>().unwrap();
-        let mut id = BeadId::from_u128((0xb000_0000 + number) << 96);
+        let mut id = bead_id(name);
         if let ["like", other, ..] = rest {
             let alike = u128::from_str_radix(&self.bead(other).digits(8), 16).unwrap() << 96;
-            id = BeadId::from_u128(alike | number << 64);
+            id = BeadId::from_u128(alike | name[1..].parse::<u128>().unwrap() << 64);
         }
         self.beads.insert(id, name.to_owned());
         let mut new =
@@ -520,6 +571,11 @@ impl Player {
         );
         let changes = invariant::check_step(&before, &planned);
         assert!(changes.is_empty(), "{changes:#?}\nafter {:?}", self.told);
+        for (_, write) in &planned.writes {
+            if let Write::RemoveEdge(dependent, blocker) = write {
+                self.archived_edges.remove(&(*dependent, *blocker));
+            }
+        }
         self.name_new_beads(&planned);
         self.tell_changes(&before, &planned.state);
         self.tell_messages(&planned);
@@ -544,6 +600,7 @@ impl Player {
         for assignment in state.assignments.values().filter(|assignment| !assignment.is_live()) {
             self.archived_assignments.insert(assignment.assignment_id, assignment.clone());
         }
+        self.archived_edges.extend(state.edges.clone());
         state.forget();
         self.archive.retain(|id, _| !state.beads.contains_key(id));
     }
@@ -552,6 +609,11 @@ impl Player {
     fn town_receives(&mut self) {
         let batch = self.state.as_ref().unwrap().outbox.batch();
         let Some(last) = batch.last().map(|message| message.seq) else { return };
+        if let Some(said) = &mut self.said {
+            said.extend(batch.into_iter().map(|numbered| numbered.message));
+            self.observe(vec![Event::TownAcknowledged(last)]);
+            return;
+        }
         for Numbered { message, .. } in batch {
             match message {
                 RigToTown::SlotAsked { assignment_id, .. } => {
@@ -568,6 +630,9 @@ impl Player {
                 | RigToTown::Usage(_)
                 | RigToTown::StartFailed { .. }
                 | RigToTown::StartSucceeded { .. }
+                | RigToTown::TaskStatus(_)
+                | RigToTown::TaskGone { .. }
+                | RigToTown::LandingState(_)
                 | RigToTown::TriageAsked(_)
                 | RigToTown::TriageResolved(_)
                 | RigToTown::TriageEnded { .. }
@@ -600,161 +665,15 @@ impl Player {
             if let Write::Bead(bead) = write
                 && !self.beads.contains_key(&bead.bead_id)
             {
+                if bead.kind == gastown_core::rig::bead::BeadType::Issue && bead.parent_id.is_none() {
+                    self.beads.insert(bead.bead_id, super::bead_name(bead.bead_id));
+                    continue;
+                }
                 let prefix = if bead.kind == gastown_core::rig::bead::BeadType::MergeRequest { "mr" } else { "child" };
                 let n = self.beads.values().filter(|name| name.starts_with(prefix)).count() + 1;
                 self.beads.insert(bead.bead_id, format!("{prefix}{n}"));
             }
         }
-    }
-
-    fn tell_changes(&mut self, before: &State, after: &State) {
-        for (id, bead) in &after.beads {
-            let old = before.beads.get(id).map(|bead| bead.status.as_str());
-            if old != Some(bead.status.as_str()) {
-                let words = [bead.outcome.map(|o| o.to_string()), bead.failure.as_ref().map(|f| f.message.clone())];
-                let why = words.into_iter().flatten().map(|word| format!(" ({word})")).collect::<String>();
-                self.told.push(format!("{} {}{why}", self.name(*id), bead.status));
-            }
-            let parked = bead.parked.as_ref().map(|parked| parked.code.clone());
-            if parked != before.beads.get(id).and_then(|bead| bead.parked.as_ref()).map(|parked| parked.code.clone()) {
-                self.told.push(format!("{} parked: {}", self.name(*id), parked.unwrap_or_else(|| "no more".into())));
-            }
-        }
-        for id in before.beads.keys().filter(|id| !after.beads.contains_key(id)) {
-            self.archive.remove(id);
-            self.told.push(format!("{} deleted", self.name(*id)));
-        }
-        for (id, review) in &after.reviews {
-            if before.reviews.get(id).map(|review| review.state) != Some(review.state) {
-                self.told.push(format!("{} review {}", self.name(*id), review.state));
-            }
-        }
-        for (id, assignment) in &after.assignments {
-            let old = before.assignments.get(id).map(|assignment| assignment.phase);
-            if old == Some(assignment.phase) {
-                continue;
-            }
-            let agent = agent_name(after, before, assignment);
-            let bead = self.name(assignment.bead_id);
-            if let Some(outcome) = assignment.outcome {
-                let key = SessionKey { assignment_id: *id, epoch: assignment.epoch };
-                self.ended.insert(agent.clone(), key);
-                self.told.push(format!(
-                    "{agent} on {bead} ended {outcome} ({})",
-                    assignment.code.clone().unwrap_or_default()
-                ));
-            } else {
-                let branch = assignment.branch.clone().unwrap_or_default();
-                let detail = match assignment.phase {
-                    Phase::Queued => format!(" {} on {branch}", assignment.kind),
-                    Phase::Starting => format!(" with {}", assignment.model.as_ref().unwrap().short()),
-                    Phase::Running | Phase::Finishing | Phase::Ended => String::new(),
-                };
-                self.told.push(format!("{agent} on {bead} {}{detail}", assignment.phase));
-            }
-        }
-        if before.rig.breaker.state != after.rig.breaker.state {
-            self.told.push(format!("breaker {}", after.rig.breaker.state));
-        }
-        for agent in before.agents.values().filter(|agent| !after.agents.contains_key(&agent.agent_id)) {
-            self.told.push(format!("{} deregistered", agent.name));
-        }
-    }
-
-    fn tell_messages(&mut self, planned: &Planned) {
-        for (_, write) in &planned.writes {
-            let Write::Outbox(row) = write else { continue };
-            if row.sent_at.is_some() {
-                continue;
-            }
-            match &row.message {
-                RigToTown::EscalationRaised(raised) => {
-                    self.told.push(format!("escalation {} {}: {}", raised.severity, raised.code, raised.title));
-                }
-                RigToTown::EscalationCleared { .. } => self.told.push("escalation cleared".into()),
-                RigToTown::TriageResolved(resolved) => {
-                    let live = if resolved.was_live { "" } else { ", not live" };
-                    self.told.push(format!("triage resolved: {}{live}", resolved.action));
-                }
-                RigToTown::TriageEnded { .. } => self.told.push("triage ended".into()),
-                RigToTown::TriageAsked(asked) => self.told.push(format!("triage asked: {}", asked.kind)),
-                RigToTown::BeadMoved { to, bead } => {
-                    self.told.push(format!("{} moves to rig {}", self.name(bead.bead_id), to.short()));
-                    self.moved = Some(bead.as_ref().clone());
-                }
-                RigToTown::MailOut(mail) => self.told.push(format!("mail out: {}", mail.subject)),
-                RigToTown::SlotAsked { .. }
-                | RigToTown::SlotReleased { .. }
-                | RigToTown::StartFailed { .. }
-                | RigToTown::StartSucceeded { .. }
-                | RigToTown::Usage(_)
-                | RigToTown::Activity(_)
-                | RigToTown::Feed { .. } => (),
-            }
-        }
-    }
-
-    fn effect(&self, effect: &Effect, state: &State) -> String {
-        let of = |id: &AssignmentId| match state.assignments.get(id) {
-            Some(assignment) => agent_name(state, state, assignment),
-            None => "nobody".to_owned(),
-        };
-        match effect {
-            Effect::StartSession(id) => format!("-> start {} epoch {}", of(id), state.assignments[id].epoch),
-            Effect::StopSession { assignment_id, code, .. } => format!("-> stop {} ({code})", of(assignment_id)),
-            Effect::WrapUp { assignment_id, message, .. } => format!("-> wrap up {}: {message}", of(assignment_id)),
-            Effect::QuerySession(id) => format!("-> ask for {}", of(id)),
-            Effect::PushMail { assignment_id, mail_ids } => messages::mails(state, &of(assignment_id), mail_ids),
-            Effect::PushNudge { assignment_id, nudge_ids } => messages::nudges(state, &of(assignment_id), nudge_ids),
-            Effect::RunJob(id) => {
-                let job = &state.jobs[id];
-                let commit = job.spec.commit.clone().unwrap_or_else(|| "unknown commit".into());
-                let target = job.spec.target.clone().map(|target| format!(" into {target}")).unwrap_or_default();
-                format!("-> {} {commit}{target}", job.kind)
-            }
-            Effect::SendToTown => String::new(),
-        }
-    }
-
-    fn tell_waits(&mut self) {
-        let state = self.state.as_ref().unwrap();
-        let mut lines: Vec<String> = state
-            .waits
-            .values()
-            .map(|wait| {
-                let until =
-                    wait.until.map(|at| format!(" until +{} s", at.since(self.now).as_secs())).unwrap_or_default();
-                format!("{} waits: {}{until}: {}", self.name(wait.bead_id), wait.code, self.names(&wait.message))
-            })
-            .collect();
-        lines.sort();
-        self.told.extend(lines);
-    }
-
-    fn tell_spending(&mut self) {
-        let state = self.state.as_ref().unwrap();
-        let mut lines: Vec<String> = state
-            .beads
-            .values()
-            .map(|bead| {
-                format!("{}: {} $, {} tokens", self.name(bead.bead_id), dollars(bead.cost_micros), bead.tokens_in)
-            })
-            .collect();
-        lines.extend(state.spending.days.iter().map(|(day, spent)| format!("{day}: {} $", dollars(spent.cost_micros))));
-        self.told.extend(lines);
-    }
-
-    fn tell_agents(&mut self) {
-        let state = self.state.as_ref().unwrap();
-        let mut names: Vec<&str> = state.agents.values().map(|agent| agent.name.as_str()).collect();
-        names.sort_by_key(|name| gastown_core::rig::agent::name_rank(name));
-        self.told.push(names.join(" "));
-    }
-
-    fn agent(&self, name: &str) -> gastown_core::id::AgentId {
-        let mut agents = self.state.as_ref().unwrap().agents.values();
-        let found = agents.find(|agent| agent.name.eq_ignore_ascii_case(name));
-        found.unwrap_or_else(|| panic!("no agent {name}")).agent_id
     }
 
     fn session(&self, agent: &str) -> SessionKey {
