@@ -16,6 +16,7 @@ use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::explain::Explain;
 use gastown_core::wire::api::hand::{BulkOp, BulkResult, Hooked, RegisterAgent, SavedWork, SessionEnded, SubmitBranch};
 use gastown_core::wire::api::mail::{Mail, SendMail};
+use gastown_core::wire::api::molecule::{Molecule, MoleculeStep};
 use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
 use gastown_core::wire::api::sling::SlungBead;
@@ -595,4 +596,31 @@ calls! {
         /// Which.
         nudge_id: NudgeId,
     } -> ();
+    /// Make the steps of an issue.
+    "/create_molecule" CreateMolecule {
+        /// The town of the path.
+        town_id: TownId,
+        /// The issue.
+        bead_id: BeadId,
+        /// Title and instructions of each.
+        steps: Vec<(String, String)>,
+        /// Who asks.
+        actor: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Molecule>;
+    /// The current step of an agent's issue.
+    "/current_step" CurrentStep {
+        /// Who.
+        speaker: Speaker,
+    } -> MoleculeStep;
+    /// The current step is done.
+    "/advance_molecule" AdvanceMolecule {
+        /// Who.
+        speaker: Speaker,
+        /// What was done.
+        summary: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Molecule>;
 }

@@ -12,6 +12,7 @@ mod commit;
 mod effects;
 mod hands;
 mod messages;
+mod molecules;
 mod publish;
 mod reads;
 mod refusal;
@@ -155,6 +156,9 @@ impl Desk {
             WhoSpeaks => triage::who_speaks,
             ResolveTriage => triage::resolve,
             ListMail => reads::mail,
+            CreateMolecule => molecules::create,
+            CurrentStep => molecules::current,
+            AdvanceMolecule => molecules::advance,
         });
         incoming.respond(reply).await
     }
