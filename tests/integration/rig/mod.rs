@@ -1,5 +1,6 @@
 //! The rig's store on real SQLite.
 
+mod memory;
 mod model;
 mod retention;
 mod rows;

@@ -15,9 +15,7 @@ use gastown_core::rig::bead::{
 };
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::NewBead;
-use gastown_core::rig::lesson::Lesson;
 use gastown_core::rig::mail::{Mail, MailParty};
-use gastown_core::rig::molecule::{MoleculeStep, StepState};
 use gastown_core::rig::nudge::{Nudge, NudgeMode, NudgePriority, NudgeSource, NudgeState};
 use gastown_core::rig::plan::EventRow;
 use gastown_core::rig::review::{
@@ -53,43 +51,6 @@ fn every_field_comes_back() {
         store::write(&sql, "test", row).unwrap();
         rig::plan::apply(&mut state, row);
     }
-    assert_eq!(store::load(&sql).unwrap().unwrap(), state);
-}
-
-#[test]
-fn steps_of_live_molecules_and_lessons_come_back() {
-    let sql = a_rig_store();
-    let mut state = store::load(&sql).unwrap().unwrap();
-    let step = MoleculeStep {
-        molecule_id: bead(4),
-        idx: 1,
-        step_id: bead(5),
-        title: "write".to_owned(),
-        instructions: "Write \"it\".".to_owned(),
-        state: StepState::Closed,
-        summary: Some("It is written.".to_owned()),
-        closed_at: Some(at(3)),
-    };
-    let molecule = Bead { kind: BeadType::Molecule, ..full_bead(4) };
-    for row in [Write::Bead(Box::new(molecule)), Write::Step(step)] {
-        store::write(&sql, "test", &row).unwrap();
-        rig::plan::apply(&mut state, &row);
-    }
-    assert_eq!(store::load(&sql).unwrap().unwrap(), state);
-    let lesson = |n: u32| Lesson {
-        bead_id: bead(n),
-        title: "Fix it".to_owned(),
-        labels: vec!["bug".to_owned()],
-        files: vec!["src/a.rs".to_owned()],
-        summary: "It is fixed.".to_owned(),
-        findings: "The name was wrong.".to_owned(),
-        outcome: "merged".to_owned(),
-        at: at(i64::from(n)),
-    };
-    for n in [1, 3, 2, 3] {
-        store::write(&sql, "test", &Write::Lesson(Box::new(lesson(n)))).unwrap();
-    }
-    assert_eq!(store::lessons(&sql).unwrap(), [lesson(3), lesson(2), lesson(1)]);
     assert_eq!(store::load(&sql).unwrap().unwrap(), state);
 }
 
@@ -350,7 +311,7 @@ fn handle(sql: &TestSql, mut state: State, n: u32, command: Command) -> State {
     state
 }
 
-fn a_rig_store() -> TestSql {
+pub(super) fn a_rig_store() -> TestSql {
     let sql = TestSql::migrated(migrate::RIG);
     let rig = Rig {
         rig_id: RigId::from_u128(1),
@@ -372,11 +333,11 @@ fn a_rig_store() -> TestSql {
     sql
 }
 
-fn at(ms: i64) -> Timestamp {
+pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
 }
 
-fn bead(n: u32) -> BeadId {
+pub(super) fn bead(n: u32) -> BeadId {
     BeadId::from_u128(n.into())
 }
 
@@ -384,7 +345,7 @@ fn review_bead(n: u32) -> Bead {
     Bead::new(bead(n), BeadType::MergeRequest, "Review".to_owned(), "system".to_owned(), at(2))
 }
 
-fn full_bead(n: u32) -> Bead {
+pub(super) fn full_bead(n: u32) -> Bead {
     Bead {
         bead_id: bead(n),
         kind: BeadType::Issue,
