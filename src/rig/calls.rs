@@ -1,13 +1,12 @@
 //! What a rig can be asked, by the Worker, by its Town and by its TownContainer. One type per call, with its reply.
 
-use gastown_core::access::AgentSession;
 use gastown_core::id::{AgentId, AssignmentId, BeadId, InstanceId, MailId, NudgeId, RigId, TownId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig, TriageAction};
 use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::bead::{BeadStatus, BeadType};
 use gastown_core::rig::mail::MailTo;
 use gastown_core::rig::review::Verdict;
-use gastown_core::session::{Role, SessionKey};
+use gastown_core::session::Role;
 use gastown_core::sorted::SortedSet;
 use gastown_core::time::Timestamp;
 use gastown_core::wire::api::agent::{Agent, Assignment, Done, Heartbeat, JudgeBranch};
@@ -25,6 +24,7 @@ use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::speaker::{LiveSession, Speaker, TokenSession};
 pub use super::store::Filter;
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
@@ -75,49 +75,6 @@ macro_rules! calls {
             type Reply = $reply;
         }
     )*};
-}
-
-/// The session that a token stands for, as it crosses to the rig.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TokenSession {
-    /// This one.
-    Named(SessionKey),
-    /// The agent's live one, if it was created no later than this.
-    Short {
-        /// When the token was made.
-        issued_at: Timestamp,
-    },
-}
-
-impl From<AgentSession> for TokenSession {
-    fn from(session: AgentSession) -> Self {
-        match session {
-            AgentSession::Named { assignment_id, epoch, .. } => Self::Named(SessionKey { assignment_id, epoch }),
-            AgentSession::Short { issued_at } => Self::Short { issued_at },
-        }
-    }
-}
-
-/// The session that a rig knows to be live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LiveSession {
-    /// Whose.
-    pub agent_id: AgentId,
-    /// Which.
-    pub session: SessionKey,
-    /// Role of its kind.
-    pub role: Role,
-}
-
-/// What an agent's call says about itself: its town, and its session as the token or the body names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Speaker {
-    /// The town that the rig must belong to.
-    pub town_id: TownId,
-    /// Who.
-    pub agent_id: AgentId,
-    /// For which session.
-    pub session: TokenSession,
 }
 
 /// Everything that a dashboard shows of one rig.

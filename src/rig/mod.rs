@@ -17,6 +17,7 @@ mod publish;
 mod reads;
 mod refusal;
 mod runtime;
+mod speaker;
 pub mod store;
 mod tick;
 mod triage;
