@@ -244,6 +244,7 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/triage/resolve" [RigAgents] <Triage>  => inbox::resolve_triage;
     Post   "/api/towns/{townId}/rigs/{rigId}/mail"        [RigAgents] K            => messages::send;
     Post   "/api/towns/{townId}/rigs/{rigId}/nudge"       [RigAgents, Mayor] K     => messages::nudge;
+    Post   "/api/towns/{townId}/rigs/{rigId}/molecules"   [RigAgents, TownMember] K => messages::create_molecule;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/prime" [Agent]       => agents::prime;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/done" [Agent] <Polecat, Refinery, Triage> => agents::done;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/verdict" [Agent] <Refinery> => agents::verdict;
@@ -255,6 +256,8 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail/ack" [Agent]    => agents::acknowledge_mail;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/pending-nudges" [Agent] => messages::pending;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/nudge-delivered" [Agent] => messages::delivered;
+    Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/molecule/current" [Agent] => messages::current_step;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/molecule/advance" [Agent] K => messages::advance_molecule;
 
     // Runtime (3.11)
     Post   "/api/towns/{townId}/runtime/register"         [Runtime]                => runtime::register;

@@ -245,6 +245,8 @@ pub const UI_CONTEXT_MAX: usize = 10_000;
 pub const STATUS_MESSAGE_MAX: usize = 280;
 /// A nudge.
 pub const NUDGE_MAX: usize = 4_000;
+/// Steps of one molecule.
+pub const MOLECULE_STEPS_MAX: usize = 50;
 /// The summary of a molecule's step.
 pub const MOLECULE_SUMMARY_MAX: usize = 5_000;
 /// Tasks in one sling or convoy plan.

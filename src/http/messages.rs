@@ -1,4 +1,4 @@
-//! Mail and nudges (api.md 3.5, 3.9, 3.10, 3.12). A receiver outside of the sender's rig is looked up here, so that mail to
+//! Mail, nudges and molecules (api.md 3.5, 3.9, 3.10, 3.12). A receiver outside of the sender's rig is looked up here, so that mail to
 //! nobody is refused.
 
 use futures::future::join_all;
@@ -8,6 +8,7 @@ use gastown_core::rig::mail::MailTo;
 use gastown_core::rig::nudge::{NudgeMode, NudgePriority, NudgeSource};
 use gastown_core::wire::api::agent::Agent;
 use gastown_core::wire::api::mail::SendMail;
+use gastown_core::wire::api::molecule::{Advance, NewMolecule};
 use gastown_core::wire::api::nudge::{Nudge, NudgeDelivered, SayToAgent, SendNudge};
 use gastown_core::wire::code::Code;
 use serde_json::json;
@@ -107,6 +108,33 @@ pub async fn delivered(inbound: Inbound) -> Result<Reply> {
     let call = calls::NudgeDelivered { speaker: speaker(&inbound)?, nudge_id };
     inbound.ask_rig(inbound.rig_id()?, &call).await?;
     Reply::ok(&json!({ "marked": true }))
+}
+
+/// POST `R/molecules`
+pub async fn create_molecule(inbound: Inbound) -> Result<Reply> {
+    let NewMolecule { bead_id, steps } = inbound.read()?;
+    let bead_id = bead_id.ok_or_else(|| Refusal::new(Code::InvalidRequest, "bead_id is required"))?;
+    let (town_id, actor, idempotency) = (inbound.town_id()?, inbound.actor(), inbound.idempotency()?);
+    if steps.is_empty() {
+        return Err(Refusal::new(Code::InvalidRequest, "formula.steps is required").into());
+    }
+    let call = calls::CreateMolecule { town_id, bead_id, steps, actor, idempotency };
+    let kept = inbound.ask_rig(inbound.rig_id()?, &call).await?;
+    Ok(Reply::created(&kept.reply)?.replayed(kept.is_replay))
+}
+
+/// GET `A/molecule/current`
+pub async fn current_step(inbound: Inbound) -> Result<Reply> {
+    let call = calls::CurrentStep { speaker: speaker(&inbound)? };
+    Reply::ok(&inbound.ask_rig(inbound.rig_id()?, &call).await?)
+}
+
+/// POST `A/molecule/advance`
+pub async fn advance_molecule(inbound: Inbound) -> Result<Reply> {
+    let Advance { summary } = inbound.read()?;
+    let call = calls::AdvanceMolecule { speaker: speaker(&inbound)?, summary, idempotency: inbound.idempotency()? };
+    let kept = inbound.ask_rig(inbound.rig_id()?, &call).await?;
+    Ok(Reply::ok(&kept.reply)?.replayed(kept.is_replay))
 }
 
 async fn nudged(inbound: &Inbound, rig_id: RigId, nudge: SendNudge, source: NudgeSource) -> Result<Reply> {

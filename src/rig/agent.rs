@@ -4,9 +4,11 @@
 use std::rc::Rc;
 
 use gastown_core::access::Denial;
-use gastown_core::rig::bead::BeadType;
+use gastown_core::limits::{PRIME_BEADS, PRIME_BLOCKERS};
+use gastown_core::rig::bead::{self, BeadType};
 use gastown_core::rig::command::{Done, Judge};
 use gastown_core::rig::event::Event;
+use gastown_core::rig::lesson;
 use gastown_core::rig::mail;
 use gastown_core::rig::state::State;
 use gastown_core::rig::{Applied, Command};
@@ -283,22 +285,11 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
     let review = bead.and_then(|bead| state.reviews.get(&bead.bead_id));
     let source = review.and_then(|review| review.source_id).map(|id| view.bead(id)).transpose()?;
     let settings = state.rig.settings.as_ref();
-    let mut open: Vec<&gastown_core::rig::bead::Bead> = state
-        .beads
-        .values()
-        .filter(|other| other.kind == BeadType::Issue && Some(other.bead_id) != bead.map(|bead| bead.bead_id))
-        .collect();
-    gastown_core::sorted::sort_by_key(&mut open, |bead| (bead.age_at, bead.bead_id));
-    open.truncate(gastown_core::limits::PRIME_BEADS);
-    let mut open_beads = Vec::with_capacity(open.len());
-    for bead in open {
-        open_beads.push(Bead::of(state, bead, &newest_of(&desk.sql, bead.bead_id)?));
-    }
     let mut context = PrimeContext {
         agent: Agent::of(state, agent),
         hooked_bead: bead.map(|bead| view.bead(bead.bead_id)).transpose()?,
         undelivered_mail: mail_of_session(desk, state, live)?,
-        open_beads,
+        open_beads: open_beads(desk, state, bead)?,
         rework_context: bead.and_then(|bead| prime::rework(state, bead)),
         pr_fixup_context: None,
         pr_conflict_context: None,
@@ -311,7 +302,9 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
             .filter(|requests| !requests.is_empty())
             .map(|requests| json!({ "requests": requests })),
         gates: settings.map(|settings| settings.config.gates.clone()).unwrap_or_default(),
-        history: Vec::new(),
+        history: history(desk, state, bead)?,
+        predecessors: predecessors(desk, state, bead)?,
+        steps: bead.map(|bead| prime::steps(state, bead)).unwrap_or_default(),
         custom_instructions: settings.and_then(|s| match live.role {
             gastown_core::session::Role::Refinery => s.config.custom_instructions.refinery.clone(),
             gastown_core::session::Role::Polecat
@@ -319,6 +312,62 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
             | gastown_core::session::Role::Mayor => s.config.custom_instructions.polecat.clone(),
         }),
     };
-    context.revision = format!("{:032x}", digest(json!(context).to_string().as_bytes()));
+    context.revision = revision(&context);
     Ok(context)
+}
+
+/// Tells whether something changed; leases and mail come and go without the work being another.
+fn revision(context: &PrimeContext) -> String {
+    let mut lasting = context.clone();
+    lasting.undelivered_mail.clear();
+    lasting.agent.assignment = None;
+    lasting.agent.last_activity_at = None;
+    lasting.agent.undelivered_mail = 0;
+    if let Some(assignment) = &mut lasting.assignment {
+        assignment.lease_until = None;
+    }
+    format!("{:032x}", digest(json!(lasting).to_string().as_bytes()))
+}
+
+/// Open work of the rig, oldest first.
+fn open_beads(desk: &Desk, state: &State, own: Option<&bead::Bead>) -> Result<Vec<Bead>> {
+    let own = own.map(|bead| bead.bead_id);
+    let issues = state.beads.values().filter(|bead| bead.kind == BeadType::Issue && Some(bead.bead_id) != own);
+    let mut open: Vec<&bead::Bead> = issues.collect();
+    gastown_core::sorted::sort_by_key(&mut open, |bead| (bead.age_at, bead.bead_id));
+    open.truncate(PRIME_BEADS);
+    open.into_iter().map(|bead| Ok(Bead::of(state, bead, &newest_of(&desk.sql, bead.bead_id)?))).collect()
+}
+
+/// What finished work of the rig taught that fits this bead.
+fn history(desk: &Desk, state: &State, bead: Option<&bead::Bead>) -> Result<Vec<prime::Learned>> {
+    let remembers = state.rig.settings.as_ref().is_some_and(|settings| settings.config.town_memory);
+    let Some(bead) = bead.filter(|_| remembers) else { return Ok(Vec::new()) };
+    let root = state.beads.get(&bead.root_id).unwrap_or(bead);
+    let lessons = lesson::cite(store::lessons(&desk.sql)?, &lesson::Subject::of(root));
+    Ok(lessons.into_iter().filter(|lesson| lesson.bead_id != root.bead_id).map(prime::Learned::of).collect())
+}
+
+/// What the authors of this bead's blockers said at the end.
+fn predecessors(desk: &Desk, state: &State, bead: Option<&bead::Bead>) -> Result<Vec<prime::Predecessor>> {
+    let Some(bead) = bead else { return Ok(Vec::new()) };
+    let blockers = state.edges.values().filter(|edge| edge.bead_id == bead.bead_id && !edge.cross);
+    let mut found = Vec::new();
+    for blocker_id in blockers.map(|edge| edge.blocker_id).take(PRIME_BLOCKERS) {
+        let known = state.beads.get(&blocker_id).cloned();
+        let blocker = match known {
+            Some(blocker) => Some(blocker),
+            None => store::bead(&desk.sql, blocker_id)?,
+        };
+        if let Some(blocker) = blocker {
+            let summary = store::summary_of_bead(&desk.sql, blocker_id)?.unwrap_or_default();
+            found.push(prime::Predecessor {
+                bead_id: blocker_id,
+                title: blocker.title,
+                summary,
+                branch: blocker.branch,
+            });
+        }
+    }
+    Ok(found)
 }

@@ -1,13 +1,12 @@
 //! What a rig can be asked, by the Worker, by its Town and by its TownContainer. One type per call, with its reply.
 
-use gastown_core::access::AgentSession;
 use gastown_core::id::{AgentId, AssignmentId, BeadId, InstanceId, MailId, NudgeId, RigId, TownId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig, TriageAction};
 use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::bead::{BeadStatus, BeadType};
 use gastown_core::rig::mail::MailTo;
 use gastown_core::rig::review::Verdict;
-use gastown_core::session::{Role, SessionKey};
+use gastown_core::session::Role;
 use gastown_core::sorted::SortedSet;
 use gastown_core::time::Timestamp;
 use gastown_core::wire::api::agent::{Agent, Assignment, Done, Heartbeat, JudgeBranch};
@@ -16,6 +15,7 @@ use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::explain::Explain;
 use gastown_core::wire::api::hand::{BulkOp, BulkResult, Hooked, RegisterAgent, SavedWork, SessionEnded, SubmitBranch};
 use gastown_core::wire::api::mail::{Mail, SendMail};
+use gastown_core::wire::api::molecule::{Molecule, MoleculeStep};
 use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
 use gastown_core::wire::api::sling::SlungBead;
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use super::runtime::BeatsReply;
+pub use super::speaker::{LiveSession, Speaker, TokenSession};
 pub use super::store::Filter;
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
@@ -79,49 +80,6 @@ macro_rules! calls {
             type Reply = $reply;
         }
     )*};
-}
-
-/// The session that a token stands for, as it crosses to the rig.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TokenSession {
-    /// This one.
-    Named(SessionKey),
-    /// The agent's live one, if it was created no later than this.
-    Short {
-        /// When the token was made.
-        issued_at: Timestamp,
-    },
-}
-
-impl From<AgentSession> for TokenSession {
-    fn from(session: AgentSession) -> Self {
-        match session {
-            AgentSession::Named { assignment_id, epoch, .. } => Self::Named(SessionKey { assignment_id, epoch }),
-            AgentSession::Short { issued_at } => Self::Short { issued_at },
-        }
-    }
-}
-
-/// The session that a rig knows to be live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LiveSession {
-    /// Whose.
-    pub agent_id: AgentId,
-    /// Which.
-    pub session: SessionKey,
-    /// Role of its kind.
-    pub role: Role,
-}
-
-/// What an agent's call says about itself: its town, and its session as the token or the body names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Speaker {
-    /// The town that the rig must belong to.
-    pub town_id: TownId,
-    /// Who.
-    pub agent_id: AgentId,
-    /// For which session.
-    pub session: TokenSession,
 }
 
 calls! {
@@ -556,4 +514,31 @@ calls! {
         /// Which.
         nudge_id: NudgeId,
     } -> ();
+    /// Make the steps of an issue.
+    "/create_molecule" CreateMolecule {
+        /// The town of the path.
+        town_id: TownId,
+        /// The issue.
+        bead_id: BeadId,
+        /// Title and instructions of each.
+        steps: Vec<(String, String)>,
+        /// Who asks.
+        actor: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Molecule>;
+    /// The current step of an agent's issue.
+    "/current_step" CurrentStep {
+        /// Who.
+        speaker: Speaker,
+    } -> MoleculeStep;
+    /// The current step is done.
+    "/advance_molecule" AdvanceMolecule {
+        /// Who.
+        speaker: Speaker,
+        /// What was done.
+        summary: String,
+        /// Reply once.
+        idempotency: Option<Idempotency>,
+    } -> Kept<Molecule>;
 }

@@ -12,10 +12,12 @@ mod commit;
 mod effects;
 mod hands;
 mod messages;
+mod molecules;
 mod publish;
 mod reads;
 mod refusal;
 mod runtime;
+mod speaker;
 pub mod store;
 mod tick;
 mod triage;
@@ -157,6 +159,9 @@ impl Desk {
             WhoSpeaks => triage::who_speaks,
             ResolveTriage => triage::resolve,
             ListMail => reads::mail,
+            CreateMolecule => molecules::create,
+            CurrentStep => molecules::current,
+            AdvanceMolecule => molecules::advance,
         });
         incoming.respond(reply).await
     }

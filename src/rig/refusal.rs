@@ -48,6 +48,7 @@ pub(super) fn api(refusal: Domain) -> Error {
         Domain::AlreadyResolved(request_id) => {
             Refusal::new(Code::AlreadyResolved, "This request was decided").with(json!({ "request_id": request_id }))
         }
+        Domain::NoMolecule => Refusal::not_found("molecule"),
         Domain::NotHooked(agent_id) => {
             Refusal::new(Code::NotHooked, "The agent works on nothing").with(json!({ "agent_id": agent_id }))
         }

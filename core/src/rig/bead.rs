@@ -5,7 +5,7 @@ use crate::sorted::SortedSet;
 use serde_json::{Map, Value};
 
 use super::plan::{Plan, Write};
-use super::{assignment, escalation, mail, review, triage};
+use super::{assignment, escalation, lesson, mail, review, triage};
 use crate::id::{AgentId, BeadId, ConvoyId};
 use crate::limits::{BRANCH_DIGITS, backoff};
 use crate::models::ModelId;
@@ -460,6 +460,16 @@ pub fn settle_edges(plan: &mut Plan, blocker_id: BeadId, state: EdgeState) {
     }
 }
 
+/// A child is cancelled with its parent; a molecule fails with it.
+fn end_child(plan: &mut Plan, parent_id: BeadId, child_id: BeadId, actor: &str) {
+    let failure = plan.state().beads.get(&parent_id).and_then(|parent| parent.failure.clone());
+    let is_molecule = plan.state().beads.get(&child_id).is_some_and(|child| child.kind == BeadType::Molecule);
+    match failure.filter(|_| is_molecule) {
+        Some(failure) => fail(plan, child_id, failure.code, &failure.message, failure.source, actor),
+        None => close(plan, child_id, BeadOutcome::Cancelled, actor),
+    }
+}
+
 /// What entering a terminal status means, in the same commit: edges of dependents settle, the live assignment is told
 /// to stop, the live review and live children are cancelled.
 fn ended(plan: &mut Plan, bead_id: BeadId, actor: &str) {
@@ -472,7 +482,8 @@ fn ended(plan: &mut Plan, bead_id: BeadId, actor: &str) {
     mail::expire(plan, |mail| mail.bead_id == Some(bead_id));
     review::cancel_reviews_of(plan, bead_id, actor);
     triage::ended(plan, bead_id);
+    lesson::leave(plan, bead_id);
     for child in plan.state().live_children(bead_id) {
-        close(plan, child, BeadOutcome::Cancelled, actor);
+        end_child(plan, bead_id, child, actor);
     }
 }

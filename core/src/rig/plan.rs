@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::agent::Agent;
 use super::assignment::Assignment;
 use super::bead::{Bead, BeadStatus, Edge};
+use super::lesson::Lesson;
 use super::mail::Mail;
+use super::molecule::MoleculeStep;
 use super::nudge::Nudge;
 use super::review::{GateRun, Job, Review, Round};
 use super::state::{Rig, State};
@@ -64,6 +66,10 @@ pub enum Write {
     Mail(Mail),
     /// Insert or replace.
     Nudge(Nudge),
+    /// Insert or replace.
+    Step(MoleculeStep),
+    /// Insert or replace; not part of the state.
+    Lesson(Box<Lesson>),
     /// Insert or replace a total of spend.
     Usage(Scope, Usage),
     /// Insert or replace a message to the Town.
@@ -435,12 +441,13 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Job(job) => drop(state.jobs.insert(job.job_id, *job)),
         Write::Mail(mail) => drop(state.mail.insert(mail.mail_id, mail)),
         Write::Nudge(nudge) => drop(state.nudges.insert(nudge.nudge_id, nudge)),
+        Write::Step(step) => drop(state.steps.insert((step.molecule_id, step.idx), step)),
         Write::Usage(Scope::Day(day), spent) => drop(state.spending.days.insert(day, spent)),
         Write::Usage(Scope::Convoy(convoy_id), spent) => drop(state.spending.convoys.insert(convoy_id, spent)),
         Write::Acknowledged(seq) => drop(state.outbox.acknowledge(seq)),
         Write::Applied(seq) => state.town_applied = seq,
-        // The outbox is changed where the row is made; the audit log is not part of the state.
-        Write::Outbox(_) | Write::Event(_) | Write::Prune(_) => (),
+        // The outbox is changed where the row is made; the audit log and lessons are not part of the state.
+        Write::Outbox(_) | Write::Event(_) | Write::Prune(_) | Write::Lesson(_) => (),
     }
 }
 
@@ -454,6 +461,7 @@ fn remove_bead(state: &mut State, bead_id: BeadId) {
     state.gate_runs.retain(|_, run| run.review_id != bead_id);
     state.jobs.retain(|_, job| job.review_id != Some(bead_id));
     state.mail.retain(|_, mail| mail.bead_id != Some(bead_id));
+    state.steps.retain(|(molecule_id, _), _| *molecule_id != bead_id);
 }
 
 fn touched(write: &Write, beads: &mut SortedSet<BeadId>, agents: &mut SortedSet<AgentId>) {
@@ -474,7 +482,9 @@ fn touched(write: &Write, beads: &mut SortedSet<BeadId>, agents: &mut SortedSet<
         }
         Write::Mail(mail) => agents.extend(mail.to_agent),
         Write::Nudge(nudge) => drop(agents.insert(nudge.agent_id)),
+        Write::Step(step) => drop(beads.insert(step.molecule_id)),
         Write::Rig(_)
+        | Write::Lesson(_)
         | Write::Round(_)
         | Write::GateRun(_)
         | Write::Job(_)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::assignment::{self, Pending};
 use super::bead::{self, Bead, BeadOutcome, BeadStatus, BeadType, FailureCode, FailureSource};
+use super::molecule;
 use super::plan::{EventRow, Plan, Write};
 use crate::id::{AgentId, BeadId, ConvoyId, JobId, RunId};
 use crate::protocol::{OpenLanding, is_feature_branch};
@@ -295,6 +296,7 @@ pub fn open(
     commit: Option<String>,
     summary: Option<String>,
 ) -> BeadId {
+    let summary = molecule::with_open_steps(plan.state(), source.bead_id, summary);
     let review_id = plan.mint();
     let now = plan.now();
     let branch = source.branch.clone().unwrap_or_default();

@@ -9,6 +9,7 @@ use super::assignment::Assignment;
 use super::bead::{Bead, Edge, Parked};
 use super::breaker::Breaker;
 use super::mail::Mail;
+use super::molecule::MoleculeStep;
 use super::nudge::Nudge;
 use super::review::{GateRun, GateRunResult, Job, Review, Round};
 use super::usage::DAYS_KEPT;
@@ -103,6 +104,8 @@ pub struct State {
     pub mail: SortedMap<MailId, Mail>,
     /// Nudges that may still be shown.
     pub nudges: SortedMap<NudgeId, Nudge>,
+    /// Steps of live molecules, by their place.
+    pub steps: SortedMap<(BeadId, u32), MoleculeStep>,
     /// What was spent: on the newest days, and by convoys with live beads.
     pub spending: Spending,
     /// Messages to the Town.
@@ -136,6 +139,7 @@ impl State {
             jobs: SortedMap::new(),
             mail: SortedMap::new(),
             nudges: SortedMap::new(),
+            steps: SortedMap::new(),
             spending: Spending::default(),
             outbox: Outbox::new(Vec::new(), 1),
             town_applied: 0,
@@ -243,6 +247,7 @@ impl State {
         self.gate_runs.retain(|_, run| self.reviews.contains_key(&run.review_id));
         self.jobs.retain(|_, job| job.ended_at.is_none());
         self.mail.retain(|_, mail| mail.is_live());
+        self.steps.retain(|(molecule_id, _), _| self.beads.contains_key(molecule_id));
         self.nudges.retain(|_, nudge| nudge.is_live());
         self.waits.retain(|bead_id, _| self.beads.contains_key(bead_id));
         while self.spending.days.len() > DAYS_KEPT {

@@ -46,6 +46,13 @@ const SELECT_NEWEST: &str = "
     left join agents n on n.agent_id = a.agent_id
     left join former_agents f on f.agent_id = a.agent_id";
 
+const SELECT_SUMMARY: &str = "
+    select summary
+    from assignments
+    where bead_id = ? and summary is not null
+    order by epoch desc
+    limit 1";
+
 const PUT: &str = "
     insert into assignments
       (assignment_id, epoch, bead_id, bead_attempt, agent_id, kind, phase, step, slot, is_probe, model, small_model,
@@ -222,6 +229,15 @@ pub(super) fn of_agent(
 ) -> Result<Vec<Assignment>, SqlError> {
     let rows: Vec<Row> = sql.rows(SELECT_OF_AGENT, &[text(agent_id), limit.into(), offset.into()])?;
     Ok(rows.into_iter().map(Assignment::from).collect())
+}
+
+/// What the author of a bead's newest work said at the end.
+pub(super) fn summary_of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Option<String>, SqlError> {
+    #[derive(Deserialize)]
+    struct SummaryRow {
+        summary: String,
+    }
+    Ok(sql.first::<SummaryRow>(SELECT_SUMMARY, &[text(bead_id)])?.map(|row| row.summary))
 }
 
 /// What the newest assignment and review of each bead say about it.

@@ -7,6 +7,7 @@ pub mod beads;
 mod edges;
 pub mod events;
 mod jobs;
+mod lessons;
 mod mail;
 mod nudges;
 mod protocol;
@@ -14,6 +15,7 @@ mod prune;
 mod remove;
 mod reviews;
 mod rig;
+mod steps;
 mod usage;
 
 use gastown_core::sorted::SortedMap;
@@ -21,6 +23,7 @@ use gastown_core::sorted::SortedMap;
 use gastown_core::id::{AgentId, AssignmentId, BeadId, MailId};
 use gastown_core::rig::assignment::Assignment;
 use gastown_core::rig::bead::Bead;
+use gastown_core::rig::lesson::Lesson;
 use gastown_core::rig::mail::Mail;
 use gastown_core::rig::review::{GateRun, Review, Round};
 use gastown_core::rig::{Reference, State, Write};
@@ -46,6 +49,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.jobs = jobs::live(sql)?.into_iter().map(|job| (job.job_id, job)).collect();
     state.mail = mail::undelivered(sql)?.into_iter().map(|mail| (mail.mail_id, mail)).collect();
     state.nudges = nudges::live(sql)?.into_iter().map(|nudge| (nudge.nudge_id, nudge)).collect();
+    state.steps = steps::live(sql)?.into_iter().map(|step| ((step.molecule_id, step.idx), step)).collect();
     state.spending = usage::live(sql)?;
     state.outbox = protocol::outbox(sql)?;
     state.town_applied = protocol::applied(sql)?;
@@ -69,6 +73,8 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> 
         Write::Job(job) => jobs::put(sql, job),
         Write::Mail(mail) => mail::put(sql, mail),
         Write::Nudge(nudge) => nudges::put(sql, nudge),
+        Write::Step(step) => steps::put(sql, step),
+        Write::Lesson(lesson) => lessons::put(sql, lesson),
         Write::Usage(scope, spent) => usage::put(sql, scope, *spent),
         Write::Outbox(row) => protocol::put_outbox(sql, row),
         Write::Acknowledged(seq) => protocol::acknowledged(sql, *seq),
@@ -198,6 +204,16 @@ pub fn mail_page(
     limit: u32,
 ) -> Result<Vec<Mail>, SqlError> {
     mail::page(sql, mail_id, thread_id, limit)
+}
+
+/// What the rig remembers of finished work, newest first.
+pub fn lessons(sql: &impl Sql) -> Result<Vec<Lesson>, SqlError> {
+    lessons::newest(sql)
+}
+
+/// What the author of a bead's newest work said at the end.
+pub fn summary_of_bead(sql: &impl Sql, bead_id: BeadId) -> Result<Option<String>, SqlError> {
+    assignments::summary_of_bead(sql, bead_id)
 }
 
 /// Empties every table.

@@ -1,6 +1,7 @@
 //! The rig's store on real SQLite.
 
 mod convoys;
+mod memory;
 mod model;
 mod retention;
 mod rows;

@@ -41,7 +41,7 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 600;
 
 /// Every kind of row that a rig writes, as `Debug` prints it.
-const WRITES: [&str; 20] = [
+const WRITES: [&str; 22] = [
     "Acknowledged",
     "Agent",
     "Applied",
@@ -51,6 +51,7 @@ const WRITES: [&str; 20] = [
     "Event",
     "GateRun",
     "Job",
+    "Lesson",
     "Mail",
     "Nudge",
     "Outbox",
@@ -61,6 +62,7 @@ const WRITES: [&str; 20] = [
     "Review",
     "Rig",
     "Round",
+    "Step",
     "Usage",
 ];
 
@@ -244,7 +246,7 @@ impl World {
         let agents: Vec<AgentId> = self.state.as_ref().unwrap().agents.keys().copied().collect();
         let random = &mut self.random;
         let agent_id = random.pick(agents).unwrap_or(AgentId::from_u128(1));
-        match random.below(26) {
+        match random.below(29) {
             20 if random.one_in(3) => Command::DeleteBead { bead_id, actor },
             21 => Command::Submit(Submit {
                 bead_id,
@@ -317,6 +319,12 @@ impl World {
                     .pick(self.state.as_ref().unwrap().nudges.keys().copied())
                     .unwrap_or(NudgeId::from_u128(1)),
             },
+            26 => Command::CreateMolecule {
+                bead_id,
+                steps: vec![("read".to_owned(), "Read it.".to_owned()), ("write".to_owned(), "Write it.".to_owned())],
+                actor,
+            },
+            27 => Command::AdvanceMolecule { session, summary: "It is read.".to_owned() },
             _ => Command::AcknowledgeMail {
                 session,
                 mail_ids: self.state.as_ref().unwrap().mail.keys().copied().collect(),

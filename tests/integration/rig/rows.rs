@@ -312,7 +312,7 @@ fn handle(sql: &TestSql, mut state: State, n: u32, command: Command) -> State {
     state
 }
 
-fn a_rig_store() -> TestSql {
+pub(super) fn a_rig_store() -> TestSql {
     let sql = TestSql::migrated(migrate::RIG);
     let rig = Rig {
         rig_id: RigId::from_u128(1),
@@ -334,11 +334,11 @@ fn a_rig_store() -> TestSql {
     sql
 }
 
-fn at(ms: i64) -> Timestamp {
+pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
 }
 
-fn bead(n: u32) -> BeadId {
+pub(super) fn bead(n: u32) -> BeadId {
     BeadId::from_u128(n.into())
 }
 
@@ -346,7 +346,7 @@ fn review_bead(n: u32) -> Bead {
     Bead::new(bead(n), BeadType::MergeRequest, "Review".to_owned(), "system".to_owned(), at(2))
 }
 
-fn full_bead(n: u32) -> Bead {
+pub(super) fn full_bead(n: u32) -> Bead {
     Bead {
         bead_id: bead(n),
         kind: BeadType::Issue,

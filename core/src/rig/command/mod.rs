@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::agent::AgentRole;
 use super::bead::{self, Bead, BeadOutcome, BeadStatus, FailureCode, FailureSource};
 use super::event::SessionKey;
+use super::molecule;
 use super::plan::Plan;
 use super::review::Verdict;
 use super::rules;
@@ -192,6 +193,22 @@ pub enum Command {
         /// Which.
         nudge_id: NudgeId,
     },
+    /// An ordered list of steps for an issue.
+    CreateMolecule {
+        /// The issue.
+        bead_id: BeadId,
+        /// Title and instructions of each.
+        steps: Vec<(String, String)>,
+        /// Who asks.
+        actor: String,
+    },
+    /// The agent has done the current step.
+    AdvanceMolecule {
+        /// Its session.
+        session: SessionKey,
+        /// What it did.
+        summary: String,
+    },
     /// The agent of a triage batch decides one of its requests.
     ResolveTriage(Decide),
 }
@@ -249,6 +266,8 @@ pub enum Refusal {
     RoleNotAllowed(Role),
     /// The same was slung a moment ago, as this bead.
     ProbableDuplicate(BeadId),
+    /// The work has no steps, or none is left.
+    NoMolecule,
     /// The agent has no assignment.
     NotHooked(AgentId),
     /// The rig is full.
@@ -327,7 +346,9 @@ impl Command {
             | Self::SetCheckpoint { session, .. }
             | Self::AcknowledgeMail { session, .. }
             | Self::NudgeDelivered { session, .. }
+            | Self::AdvanceMolecule { session, .. }
             | Self::ResolveTriage(Decide { session, .. }) => vec![Reference::Assignment(session.assignment_id)],
+            Self::CreateMolecule { bead_id, .. } => vec![Reference::Bead(*bead_id)],
             Self::SendMail(_)
             | Self::SendNudge(_)
             | Self::Register(_)
@@ -385,6 +406,8 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         Command::AcknowledgeMail { session, mail_ids } => messages::acknowledge_mail(plan, session, &mail_ids),
         Command::SendNudge(new) => messages::send_nudge(plan, new),
         Command::NudgeDelivered { session, nudge_id } => messages::nudge_delivered(plan, session, nudge_id),
+        Command::CreateMolecule { bead_id, steps, actor } => create_molecule(plan, bead_id, steps, &actor),
+        Command::AdvanceMolecule { session, summary } => advance_molecule(plan, session, summary),
         Command::ResolveTriage(decide) => triage::decide(plan, decide),
     }
 }
@@ -414,4 +437,25 @@ pub(super) fn stale(plan: &Plan, session: SessionKey) -> Refusal {
 fn live_bead(plan: &Plan, bead_id: BeadId) -> Result<Bead, Refusal> {
     let bead = plan.state().beads.get(&bead_id).ok_or(Refusal::NoSuchBead(bead_id))?;
     if bead.is_live() { Ok(bead.clone()) } else { Err(Refusal::TerminalBead(bead_id, bead.status)) }
+}
+
+fn create_molecule(
+    plan: &mut Plan,
+    bead_id: BeadId,
+    steps: Vec<(String, String)>,
+    actor: &str,
+) -> Result<Applied, Refusal> {
+    let bead = live_bead(plan, bead_id)?;
+    if bead.kind != bead::BeadType::Issue || steps.is_empty() {
+        return Err(Refusal::IllegalTransition("only an issue has steps, and at least one".to_owned()));
+    }
+    if molecule::of_bead(plan.state(), bead_id).is_some() {
+        return Err(Refusal::IllegalTransition("the bead has its steps already".to_owned()));
+    }
+    Ok(Applied::Bead(molecule::make(plan, &bead, steps, actor)))
+}
+
+fn advance_molecule(plan: &mut Plan, session: SessionKey, summary: String) -> Result<Applied, Refusal> {
+    let Some(assignment) = super::event::live(plan, session) else { return Err(stale(plan, session)) };
+    molecule::advance(plan, &assignment, summary).map(Applied::Bead).ok_or(Refusal::NoMolecule)
 }

@@ -11,6 +11,9 @@ use crate::rig::plan::{EventRow, Plan};
 use crate::rig::review::{self, Finding, Judgement, ReviewState, Verdict};
 use crate::session::{Kind, Role};
 
+/// Paths that a bead remembers, over all its sessions.
+const FILES_MAX: usize = 200;
+
 /// `done` of an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Done {
@@ -72,6 +75,7 @@ pub(super) fn apply_done(plan: &mut Plan, done: Done) -> Result<Applied, Refusal
     match assignment.kind {
         Kind::Work => submit(plan, &source, &assignment, done),
         Kind::Rework | Kind::Conflict | Kind::Feedback | Kind::Fixup | Kind::Triage => {
+            plan.update_bead(source.root_id, |bead| merge_files(bead, &done.files));
             bead::close(plan, source.bead_id, BeadOutcome::Done, &assignment.agent_id.to_string());
         }
         Kind::Review | Kind::Landing | Kind::Mayor => (),
@@ -79,12 +83,24 @@ pub(super) fn apply_done(plan: &mut Plan, done: Done) -> Result<Applied, Refusal
     Ok(Applied::Done(id))
 }
 
+/// The bead remembers every path that its branch changed.
+fn merge_files(bead: &mut Bead, files: &[String]) {
+    if files.is_empty() {
+        return;
+    }
+    let known = bead.metadata.get("files").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    let mut all: Vec<String> = known.iter().filter_map(|file| file.as_str()).map(str::to_owned).collect();
+    all.extend(files.iter().filter(|file| !known.iter().any(|known| known.as_str() == Some(file))).cloned());
+    all.truncate(FILES_MAX);
+    bead.metadata.insert("files".to_owned(), json!(all));
+}
+
 /// Work that needs review: the source waits, the review exists.
 fn submit(plan: &mut Plan, source: &Bead, assignment: &Assignment, done: Done) {
     let actor = assignment.agent_id.to_string();
     plan.update_bead(source.bead_id, |bead| {
         bead.status = BeadStatus::InReview;
-        bead.metadata.insert("files".to_owned(), json!(done.files));
+        merge_files(bead, &done.files);
     });
     plan.status_changed(source.bead_id, source.status, BeadStatus::InReview, &actor);
     review::open(plan, source, Some(assignment.agent_id), done.commit, done.summary);

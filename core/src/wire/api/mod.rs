@@ -13,6 +13,7 @@ pub mod explain;
 pub mod hand;
 pub mod mail;
 pub mod mayor;
+pub mod molecule;
 pub mod nudge;
 pub mod prime;
 pub mod read;

@@ -8,6 +8,8 @@ use super::bead::Bead;
 use super::mail::Mail;
 use crate::id::BeadId;
 use crate::rig::bead::REWORK;
+use crate::rig::lesson::Lesson;
+use crate::rig::molecule;
 use crate::rig::review::{Review, ReviewState, Round};
 use crate::rig::state::State;
 use crate::session::GateResult;
@@ -30,8 +32,68 @@ pub struct PrimeContext {
     pub convoy_context: Option<Value>,
     pub triage_context: Option<Value>,
     pub gates: Vec<String>,
-    pub history: Vec<Value>,
+    pub history: Vec<Learned>,
+    pub predecessors: Vec<Predecessor>,
+    pub steps: Vec<OpenStep>,
     pub custom_instructions: Option<String>,
+}
+
+/// Finished work of the rig that is near to the work at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct Learned {
+    pub bead_id: BeadId,
+    pub title: String,
+    pub outcome: String,
+    pub summary: String,
+    pub review_feedback: Option<String>,
+    pub closed_at: Timestamp,
+}
+
+impl Learned {
+    /// A lesson that is cited.
+    pub fn of(lesson: Lesson) -> Self {
+        Self {
+            bead_id: lesson.bead_id,
+            title: lesson.title,
+            outcome: lesson.outcome,
+            summary: lesson.summary,
+            review_feedback: Some(lesson.findings).filter(|findings| !findings.is_empty()),
+            closed_at: lesson.at,
+        }
+    }
+}
+
+/// Work that this work waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct Predecessor {
+    pub bead_id: BeadId,
+    pub title: String,
+    pub summary: String,
+    pub branch: Option<String>,
+}
+
+/// A step that is still to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenStep {
+    /// Place in the molecule, from 0.
+    pub index: u32,
+    /// One line.
+    pub title: String,
+    /// What to do.
+    pub instructions: String,
+}
+
+/// Steps of a bead that are still to be done, in order.
+pub fn steps(state: &State, bead: &crate::rig::bead::Bead) -> Vec<OpenStep> {
+    let open = molecule::open_steps(state, bead.bead_id).into_iter();
+    let shape = open.map(|step| OpenStep {
+        index: step.idx,
+        title: step.title.clone(),
+        instructions: step.instructions.clone(),
+    });
+    shape.collect()
 }
 
 /// What a rework answers.

@@ -8,6 +8,7 @@ use gastown_core::rig::mail::{self, MailParty, MailTo};
 use gastown_core::rig::nudge::{Nudge, NudgeMode, NudgePriority, NudgeSource};
 use gastown_core::rig::{Command, State};
 use gastown_core::session::{Beat, SessionFact, Usage};
+use gastown_core::wire::api::molecule::MoleculeStep;
 
 use super::super::duration;
 use super::Player;
@@ -92,6 +93,34 @@ impl Player {
         let state = self.state.as_ref().unwrap();
         let nudge_id = state.nudges.values().find(|nudge| nudge.message == text).unwrap().nudge_id;
         self.command(Command::NudgeDelivered { session, nudge_id });
+    }
+
+    /// `molecule b1 one two three`.
+    pub(super) fn make_molecule(&mut self, name: &str, steps: &[&str]) {
+        let steps = steps.iter().map(|&step| (step.to_owned(), format!("Do {step}."))).collect();
+        self.command(Command::CreateMolecule { bead_id: self.bead(name), steps, actor: "ann".into() });
+    }
+
+    /// The agent has done its current step.
+    pub(super) fn advance(&mut self, agent: &str, summary: &str) {
+        let session = self.session(agent);
+        self.command(Command::AdvanceMolecule { session, summary: summary.into() });
+    }
+
+    /// What the author of a reviewed branch says.
+    pub(super) fn tell_summary(&mut self, name: &str) {
+        let review = &self.state.as_ref().unwrap().reviews[&self.bead(name)];
+        let said = review.summary.clone().unwrap_or_else(|| "nothing".into());
+        self.told.extend(said.lines().map(str::to_owned).collect::<Vec<_>>());
+    }
+
+    /// The current step of the agent's bead.
+    pub(super) fn tell_step(&mut self, agent: &str) {
+        let session = self.session(agent);
+        let state = self.state.as_ref().unwrap();
+        let step = MoleculeStep::current(state, state.assignments[&session.assignment_id].bead_id);
+        let told = step.map(|step| format!("step {} of {}: {}", step.current + 1, step.total, step.title));
+        self.told.push(told.unwrap_or_else(|| "no molecule".into()));
     }
 
     /// What waits for an agent, in the order in which it is shown.

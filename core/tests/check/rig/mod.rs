@@ -270,6 +270,10 @@ impl Player {
             ["mail", to, subject, rest @ ..] => self.mail(to, subject, rest),
             ["check", agent, rest @ ..] => self.check_mail(agent, *rest == ["peek"]),
             ["nudge", agent, message, rest @ ..] => self.nudge(agent, message, rest),
+            ["summary", name] => self.tell_summary(name),
+            ["molecule", name, steps @ ..] => self.make_molecule(name, steps),
+            ["advance", agent, summary] => self.advance(agent, summary),
+            ["step-of", agent] => self.tell_step(agent),
             ["nudges", agent] => self.tell_nudges(agent),
             ["took", agent, text] => self.took(agent, text),
             ["read", agent, text] => self.has_read(agent, text),
@@ -669,7 +673,11 @@ impl Player {
                     self.beads.insert(bead.bead_id, super::bead_name(bead.bead_id));
                     continue;
                 }
-                let prefix = if bead.kind == gastown_core::rig::bead::BeadType::MergeRequest { "mr" } else { "child" };
+                let prefix = match bead.kind {
+                    gastown_core::rig::bead::BeadType::MergeRequest => "mr",
+                    gastown_core::rig::bead::BeadType::Molecule => "steps",
+                    gastown_core::rig::bead::BeadType::Issue => "child",
+                };
                 let n = self.beads.values().filter(|name| name.starts_with(prefix)).count() + 1;
                 self.beads.insert(bead.bead_id, format!("{prefix}{n}"));
             }
