@@ -130,6 +130,9 @@ pub(super) fn usage(sql: &impl Sql) -> Result<SortedMap<(String, Spender), Usage
     Ok(rows.into_iter().filter_map(total).collect())
 }
 
+/// A total with its day and whose it is.
+pub type Total = ((String, Spender), Usage);
+
 const SELECT_DAYS: &str = "
 select day, scope, tokens_in, tokens_out, cost_micros
 from usage
@@ -137,7 +140,7 @@ where day >= ?1 and day <= ?2 and day <> 'all'
 order by day, scope";
 
 /// Totals by day, for people.
-pub fn days(sql: &impl Sql, from: &str, to: &str) -> Result<Vec<((String, Spender), Usage)>, SqlError> {
+pub fn days(sql: &impl Sql, from: &str, to: &str) -> Result<Vec<Total>, SqlError> {
     let rows: Vec<UsageRow> = sql.rows(SELECT_DAYS, params![from, to])?;
     Ok(rows.into_iter().filter_map(total).collect())
 }
@@ -161,7 +164,7 @@ pub(super) fn put_usage(sql: &impl Sql, day: &str, spender: Spender, spent: Usag
 }
 
 /// A row whose scope cannot be read counts for nobody.
-fn total(row: UsageRow) -> Option<((String, Spender), Usage)> {
+fn total(row: UsageRow) -> Option<Total> {
     let mut parts = row.scope.split(':');
     let spender = match (parts.next()?, parts.next(), parts.next()) {
         ("mayor", None, None) => Spender::Mayor,
