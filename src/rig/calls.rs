@@ -18,6 +18,7 @@ use gastown_core::wire::api::hand::{BulkOp, BulkResult, Hooked, RegisterAgent, S
 use gastown_core::wire::api::mail::{Mail, SendMail};
 use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
+use gastown_core::wire::api::review::MergeQueueItem;
 use gastown_core::wire::api::sling::SlungBead;
 use gastown_core::wire::api::town::RigCounts;
 use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, OutcomeResult, Ref};
@@ -129,6 +130,8 @@ pub struct Overview {
     pub agents: Vec<Agent>,
     /// Numbers for the rig's card.
     pub counts: RigCounts,
+    /// Live reviews.
+    pub reviews: Vec<MergeQueueItem>,
     /// Newest rows of the audit log.
     pub events: Vec<Event>,
     /// Beads were left out.
@@ -165,6 +168,15 @@ pub struct Spokesman {
     pub assignment_id: Option<AssignmentId>,
     /// What it works on.
     pub bead_id: Option<BeadId>,
+}
+
+/// The merge queue of one rig.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RigReviews {
+    /// Live reviews.
+    pub items: Vec<MergeQueueItem>,
+    /// What happened to reviews, newest first.
+    pub activity: Vec<Event>,
 }
 
 calls! {
@@ -305,6 +317,15 @@ calls! {
         /// The town of the path.
         town_id: TownId,
     } -> ();
+    /// The live reviews of the rig, and what happened to reviews.
+    "/list_reviews" ListReviews {
+        /// The town of the path.
+        town_id: TownId,
+        /// Activity since then.
+        since: Option<Timestamp>,
+        /// Activity, at most so much.
+        limit: u32,
+    } -> RigReviews;
     /// A person's verdict.
     "/judge_review" JudgeReview {
         /// The town of the path.
@@ -317,7 +338,7 @@ calls! {
         feedback: Option<String>,
         /// Who asks.
         actor: String,
-    } -> Bead;
+    } -> MergeQueueItem;
     /// Submit the branch of an issue; the reply is its review, or the issue when it needs none.
     "/submit" SubmitWork {
         /// The town of the path.
@@ -429,6 +450,24 @@ calls! {
         /// Which.
         bead_id: BeadId,
     } -> Explain;
+    /// A person lets a review go on.
+    "/resume_review" ResumeReview {
+        /// The town of the path.
+        town_id: TownId,
+        /// The merge_request bead.
+        review_id: BeadId,
+        /// Why.
+        note: Option<String>,
+        /// Who asks.
+        actor: String,
+    } -> MergeQueueItem;
+    /// A person has seen that a review waits for them.
+    "/dismiss_review" DismissReview {
+        /// The town of the path.
+        town_id: TownId,
+        /// The merge_request bead.
+        review_id: BeadId,
+    } -> MergeQueueItem;
     /// Assignments of a bead, newest first.
     "/bead_assignments" BeadAssignments {
         /// The town of the path.

@@ -15,6 +15,7 @@ mod messages;
 mod publish;
 mod reads;
 mod refusal;
+mod review;
 mod runtime;
 pub mod store;
 mod tick;
@@ -125,7 +126,6 @@ impl Desk {
             Fail => work::fail,
             Retry => work::retry,
             ResetBreaker => work::reset_breaker,
-            JudgeReview => work::judge_review,
             SubmitWork => hands::submit,
             CloseOwn => hands::close_own,
             Reassign => hands::reassign,
@@ -137,6 +137,10 @@ impl Desk {
             AgentAssignments => hands::agent_assignments,
             SaidOfSession => hands::said,
             ExplainBead => reads::explain,
+            ListReviews => review::list,
+            JudgeReview => review::judge,
+            ResumeReview => review::resume,
+            DismissReview => review::dismiss,
             BeadAssignments => reads::assignments,
             ListAgents => reads::agents,
             ListEvents => reads::events,

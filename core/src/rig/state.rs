@@ -10,6 +10,7 @@ use super::bead::{Bead, Edge, Parked};
 use super::breaker::Breaker;
 use super::mail::Mail;
 use super::nudge::Nudge;
+use super::pr::Watch;
 use super::review::{GateRun, GateRunResult, Job, Review, Round};
 use super::usage::DAYS_KEPT;
 use super::wait::Wait;
@@ -97,6 +98,8 @@ pub struct State {
     pub rounds: SortedMap<(BeadId, u32), Round>,
     /// Gate runs of those reviews.
     pub gate_runs: SortedMap<RunId, GateRun>,
+    /// Pull requests of those reviews.
+    pub watches: SortedMap<BeadId, Watch>,
     /// Jobs that have not ended.
     pub jobs: SortedMap<JobId, Job>,
     /// Mail that waits for its receiver.
@@ -129,6 +132,7 @@ impl State {
             reviews: SortedMap::new(),
             rounds: SortedMap::new(),
             gate_runs: SortedMap::new(),
+            watches: SortedMap::new(),
             jobs: SortedMap::new(),
             mail: SortedMap::new(),
             nudges: SortedMap::new(),
@@ -201,6 +205,11 @@ impl State {
         self.reviews.values().filter(move |review| review.target == target && review.is_live())
     }
 
+    /// Jobs of one review that have not ended.
+    pub fn live_jobs(&self, review_id: BeadId) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(move |job| job.review_id == Some(review_id) && job.ended_at.is_none())
+    }
+
     /// The newest gate run for a commit, trial merges excluded.
     pub fn gate_run(&self, review_id: BeadId, commit: &str) -> Option<&GateRun> {
         self.gate_runs
@@ -235,6 +244,7 @@ impl State {
         self.reviews.retain(|_, review| review.is_live());
         self.rounds.retain(|(review_id, _), _| self.reviews.contains_key(review_id));
         self.gate_runs.retain(|_, run| self.reviews.contains_key(&run.review_id));
+        self.watches.retain(|review_id, _| self.reviews.contains_key(review_id));
         self.jobs.retain(|_, job| job.ended_at.is_none());
         self.mail.retain(|_, mail| mail.is_live());
         self.nudges.retain(|_, nudge| nudge.is_live());

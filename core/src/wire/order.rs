@@ -23,7 +23,7 @@ use crate::rig::assignment::Assignment;
 use crate::rig::bead::Bead;
 use crate::rig::mail::MailParty;
 use crate::rig::nudge::{NudgeMode, NudgePriority, NudgeSource};
-use crate::rig::review::{Review, Round, Verdict};
+use crate::rig::review::{Review, ReviewKind, Round, Verdict};
 use crate::rig::state::{Settings, State as RigState};
 use crate::rig::{answer, triage, usage};
 use crate::session::JobKind;
@@ -50,6 +50,8 @@ pub struct SessionOrder {
     pub repo: Option<Repo>,
     /// Work branch.
     pub branch: Option<String>,
+    /// A child of a landing: its branch is the feature branch itself (domain.md 7.2).
+    pub is_landing_child: bool,
     /// Where a new branch starts.
     pub base: Option<String>,
     /// The commit under review, or the newest known head.
@@ -103,7 +105,7 @@ impl SessionOrder {
             budget: self.budget,
             repo: self.repo,
             branch: self.branch,
-            landing_child: false,
+            landing_child: self.is_landing_child,
             base: self.base,
             base_from: None,
             commit: self.commit,
@@ -145,6 +147,7 @@ pub fn session(state: &RigState, assignment_id: AssignmentId, nonce: Nonce) -> O
         small_model: assignment.small_model.as_ref()?.to_string(),
         repo: has_repo.then(|| repo(state)),
         branch: assignment.branch.clone().filter(|_| assignment.kind.may_push()),
+        is_landing_child: view.parent_review().is_some_and(|review| review.kind == ReviewKind::Landing),
         base: assignment.base.clone().filter(|_| assignment.kind.may_push()),
         commit: assignment.head_commit.clone().filter(|_| is_review || assignment.kind.may_push()),
         resume: assignment.saved.as_ref().map(|(ref_name, commit)| Resume {
@@ -189,6 +192,7 @@ pub fn mayor(state: &TownState, lines: &[Line<'_>], nonce: Nonce) -> Option<Sess
         small_model: mayor.small_model.as_ref()?.to_string(),
         repo: None,
         branch: None,
+        is_landing_child: false,
         base: None,
         commit: None,
         resume: None,
@@ -299,8 +303,8 @@ pub fn job(state: &RigState, job_id: JobId) -> Option<JobOrder> {
         repo: repo(state),
         commit: job.spec.commit.clone(),
         branch: Some(job.spec.branch.clone()),
-        target: job.spec.target.clone(),
-        onto: None,
+        target: job.spec.target.clone().filter(|_| job.kind == JobKind::Merge),
+        onto: job.spec.target.clone().filter(|_| job.kind == JobKind::Gates),
         gates: job.spec.gates.clone(),
         timeout_minutes: job.spec.timeout_minutes,
         env: SortedMap::new(),
@@ -454,8 +458,10 @@ impl View<'_> {
                 )
             }
             Kind::Conflict => {
-                let (files, task) = (self.files(), self.task_of_root());
-                let conflict = order::Conflict { bead, branch, target, files: &files, task, feedback: None, left };
+                let (files, task) = (self.files_in_conflict(), self.task_of_root());
+                let has_feedback = self.bead.metadata.contains_key("has_feedback");
+                let feedback = has_feedback.then_some(findings);
+                let conflict = order::Conflict { bead, branch, target, files: &files, task, feedback, left };
                 order::conflict(&conflict, nonce)
             }
             Kind::Feedback => {
@@ -507,11 +513,13 @@ impl View<'_> {
             .flat_map(|run| &run.gates)
             .map(|gate| Gate { command: &gate.command, status: gate.status.as_str(), output: &gate.output_tail })
             .collect();
-        let earlier: Vec<EarlierRound<'_>> = self
+        let texts: Vec<(u32, String)> = self
             .rounds_of(self.bead)
             .filter(|round| round.verdict == Verdict::RequestChanges)
-            .map(|round| EarlierRound { number: round.n, findings: &round.summary })
+            .map(|round| (round.n, round.text()))
             .collect();
+        let earlier: Vec<EarlierRound<'_>> =
+            texts.iter().map(|(number, findings)| EarlierRound { number: *number, findings }).collect();
         order::review(
             &order::Review {
                 review: self.bead.bead_id,
@@ -563,6 +571,12 @@ impl View<'_> {
     fn rounds_of(&self, bead: &Bead) -> impl Iterator<Item = &Round> {
         let review_id = bead.bead_id;
         self.state.rounds.range((review_id, 0)..=(review_id, u32::MAX)).map(|(_, round)| round)
+    }
+
+    /// Files that the merge named when this bead was made.
+    fn files_in_conflict(&self) -> Vec<String> {
+        let files = self.bead.metadata.get("files").and_then(|files| files.as_array());
+        files.into_iter().flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect()
     }
 
     /// Files that the newest judgement of the parent review names.

@@ -15,6 +15,7 @@ pub mod mayor;
 pub mod nudge;
 pub mod prime;
 pub mod read;
+pub mod review;
 pub mod service;
 pub mod session;
 pub mod sling;

@@ -7,7 +7,6 @@ use gastown_core::config::EffectiveRig;
 use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, TownId};
 use gastown_core::models::{Catalogue, RigModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, RigToTown, TownBreaker, TownState, TownToRig};
-use gastown_core::rig::assignment::Phase;
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead};
 use gastown_core::rig::event::{Beat, JobAnswer, JobFact, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
@@ -19,9 +18,11 @@ use gastown_core::time::Timestamp;
 
 use super::{START, duration, split};
 
+mod forge;
 mod hands;
 mod messages;
 mod reports;
+mod tell;
 mod triage;
 mod walk;
 
@@ -222,6 +223,11 @@ impl Player {
             ["nudges", agent] => self.tell_nudges(agent),
             ["took", agent, text] => self.took(agent, text),
             ["read", agent, text] => self.has_read(agent, text),
+            ["resume", name] => {
+                self.command(Command::ResumeReview { review_id: self.bead(name), note: None, actor: "ann".into() })
+            }
+            ["dismiss", name] => self.command(Command::DismissReview { review_id: self.bead(name) }),
+            ["pr", name, rest @ ..] => self.forge(name, rest),
             ["job-accepted"] => {
                 let job = self.job();
                 self.observe(vec![Event::JobAnswered(job, JobAnswer::Accepted)]);
@@ -235,6 +241,11 @@ impl Player {
             ["wait", span] => self.pass(duration(span)),
             ["waits"] => self.tell_waits(),
             ["agents"] => self.tell_agents(),
+            ["body", name] => {
+                let bead = &self.state.as_ref().unwrap().beads[&self.bead(name)];
+                let body = bead.body.clone().unwrap_or_default();
+                self.told.extend(body.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+            }
             ["alarm"] => {
                 let text =
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
@@ -306,9 +317,11 @@ impl Player {
             commit: Some("c0ffee".into()),
             summary: None,
             files: Vec::new(),
+            pr_url: None,
         };
         for pair in rest.chunks(2) {
             match *pair {
+                ["pr_url", url] => done.pr_url = Some(url.to_owned()),
                 ["commit", "unknown"] => done.commit = None,
                 ["commit", commit] => done.commit = Some(commit.to_owned()),
                 ["branch", branch] => done.branch = branch.to_owned(),
@@ -363,8 +376,10 @@ impl Player {
     fn gates(&mut self, status: &str, rest: &[&str]) {
         let status: GatesStatus = status.parse().unwrap();
         let commit = self.live_job().spec.commit.clone().or_else(|| rest.first().map(|&c| c.to_owned()));
+        let onto = self.live_job().spec.target.as_ref().map(|_| "7a1e0000".to_owned());
         let fact = JobFact::Gates {
             commit,
+            onto,
             status,
             results: gate_results(status == GatesStatus::Green),
             message: String::new(),
@@ -395,6 +410,13 @@ impl Player {
             ["review", "off"] => self.config.code_review = false,
             ["auto_merge", "off"] => self.config.auto_merge = false,
             ["conflicts", "off"] => self.config.auto_resolve_merge_conflicts = false,
+            ["feedback", "off"] => self.config.auto_resolve_pr_feedback = false,
+            ["feedback_rounds", n] => self.config.max_feedback_rounds = n.parse().unwrap(),
+            ["strategy", strategy] => self.config.merge_strategy = strategy.parse().unwrap(),
+            ["mode", mode] => self.config.review_mode = mode.parse().unwrap(),
+            ["delay", "never"] => self.config.auto_merge_delay_minutes = None,
+            ["delay", minutes] => self.config.auto_merge_delay_minutes = Some(minutes.parse().unwrap()),
+            ["git_url", url] => self.state.as_mut().unwrap().rig.git_url = url.to_owned(),
             [] => (),
             _ => panic!("config: {rest:?}"),
         }
@@ -607,150 +629,6 @@ impl Player {
         }
     }
 
-    fn tell_changes(&mut self, before: &State, after: &State) {
-        for (id, bead) in &after.beads {
-            let old = before.beads.get(id).map(|bead| bead.status.as_str());
-            if old != Some(bead.status.as_str()) {
-                let words = [bead.outcome.map(|o| o.to_string()), bead.failure.as_ref().map(|f| f.message.clone())];
-                let why = words.into_iter().flatten().map(|word| format!(" ({word})")).collect::<String>();
-                self.told.push(format!("{} {}{why}", self.name(*id), bead.status));
-            }
-            let parked = bead.parked.as_ref().map(|parked| parked.code.clone());
-            if parked != before.beads.get(id).and_then(|bead| bead.parked.as_ref()).map(|parked| parked.code.clone()) {
-                self.told.push(format!("{} parked: {}", self.name(*id), parked.unwrap_or_else(|| "no more".into())));
-            }
-        }
-        for id in before.beads.keys().filter(|id| !after.beads.contains_key(id)) {
-            self.archive.remove(id);
-            self.told.push(format!("{} deleted", self.name(*id)));
-        }
-        for (id, review) in &after.reviews {
-            if before.reviews.get(id).map(|review| review.state) != Some(review.state) {
-                self.told.push(format!("{} review {}", self.name(*id), review.state));
-            }
-        }
-        for (id, assignment) in &after.assignments {
-            let old = before.assignments.get(id).map(|assignment| assignment.phase);
-            if old == Some(assignment.phase) {
-                continue;
-            }
-            let agent = agent_name(after, before, assignment);
-            let bead = self.name(assignment.bead_id);
-            if let Some(outcome) = assignment.outcome {
-                let key = SessionKey { assignment_id: *id, epoch: assignment.epoch };
-                self.ended.insert(agent.clone(), key);
-                self.told.push(format!(
-                    "{agent} on {bead} ended {outcome} ({})",
-                    assignment.code.clone().unwrap_or_default()
-                ));
-            } else {
-                let branch = assignment.branch.clone().unwrap_or_default();
-                let detail = match assignment.phase {
-                    Phase::Queued => format!(" {} on {branch}", assignment.kind),
-                    Phase::Starting => format!(" with {}", assignment.model.as_ref().unwrap().short()),
-                    Phase::Running | Phase::Finishing | Phase::Ended => String::new(),
-                };
-                self.told.push(format!("{agent} on {bead} {}{detail}", assignment.phase));
-            }
-        }
-        if before.rig.breaker.state != after.rig.breaker.state {
-            self.told.push(format!("breaker {}", after.rig.breaker.state));
-        }
-        for agent in before.agents.values().filter(|agent| !after.agents.contains_key(&agent.agent_id)) {
-            self.told.push(format!("{} deregistered", agent.name));
-        }
-    }
-
-    fn tell_messages(&mut self, planned: &Planned) {
-        for (_, write) in &planned.writes {
-            let Write::Outbox(row) = write else { continue };
-            if row.sent_at.is_some() {
-                continue;
-            }
-            match &row.message {
-                RigToTown::EscalationRaised(raised) => {
-                    self.told.push(format!("escalation {} {}: {}", raised.severity, raised.code, raised.title));
-                }
-                RigToTown::EscalationCleared { .. } => self.told.push("escalation cleared".into()),
-                RigToTown::TriageResolved(resolved) => {
-                    let live = if resolved.was_live { "" } else { ", not live" };
-                    self.told.push(format!("triage resolved: {}{live}", resolved.action));
-                }
-                RigToTown::TriageEnded { .. } => self.told.push("triage ended".into()),
-                RigToTown::TriageAsked(asked) => self.told.push(format!("triage asked: {}", asked.kind)),
-                RigToTown::BeadMoved { to, bead } => {
-                    self.told.push(format!("{} moves to rig {}", self.name(bead.bead_id), to.short()));
-                    self.moved = Some(bead.as_ref().clone());
-                }
-                RigToTown::MailOut(mail) => self.told.push(format!("mail out: {}", mail.subject)),
-                RigToTown::SlotAsked { .. }
-                | RigToTown::SlotReleased { .. }
-                | RigToTown::StartFailed { .. }
-                | RigToTown::StartSucceeded { .. }
-                | RigToTown::Usage(_)
-                | RigToTown::Activity(_)
-                | RigToTown::Feed { .. } => (),
-            }
-        }
-    }
-
-    fn effect(&self, effect: &Effect, state: &State) -> String {
-        let of = |id: &AssignmentId| match state.assignments.get(id) {
-            Some(assignment) => agent_name(state, state, assignment),
-            None => "nobody".to_owned(),
-        };
-        match effect {
-            Effect::StartSession(id) => format!("-> start {} epoch {}", of(id), state.assignments[id].epoch),
-            Effect::StopSession { assignment_id, code, .. } => format!("-> stop {} ({code})", of(assignment_id)),
-            Effect::WrapUp { assignment_id, message, .. } => format!("-> wrap up {}: {message}", of(assignment_id)),
-            Effect::QuerySession(id) => format!("-> ask for {}", of(id)),
-            Effect::PushMail { assignment_id, mail_ids } => messages::mails(state, &of(assignment_id), mail_ids),
-            Effect::PushNudge { assignment_id, nudge_ids } => messages::nudges(state, &of(assignment_id), nudge_ids),
-            Effect::RunJob(id) => {
-                let job = &state.jobs[id];
-                let commit = job.spec.commit.clone().unwrap_or_else(|| "unknown commit".into());
-                let target = job.spec.target.clone().map(|target| format!(" into {target}")).unwrap_or_default();
-                format!("-> {} {commit}{target}", job.kind)
-            }
-            Effect::SendToTown => String::new(),
-        }
-    }
-
-    fn tell_waits(&mut self) {
-        let state = self.state.as_ref().unwrap();
-        let mut lines: Vec<String> = state
-            .waits
-            .values()
-            .map(|wait| {
-                let until =
-                    wait.until.map(|at| format!(" until +{} s", at.since(self.now).as_secs())).unwrap_or_default();
-                format!("{} waits: {}{until}: {}", self.name(wait.bead_id), wait.code, self.names(&wait.message))
-            })
-            .collect();
-        lines.sort();
-        self.told.extend(lines);
-    }
-
-    fn tell_spending(&mut self) {
-        let state = self.state.as_ref().unwrap();
-        let mut lines: Vec<String> = state
-            .beads
-            .values()
-            .map(|bead| {
-                format!("{}: {} $, {} tokens", self.name(bead.bead_id), dollars(bead.cost_micros), bead.tokens_in)
-            })
-            .collect();
-        lines.extend(state.spending.days.iter().map(|(day, spent)| format!("{day}: {} $", dollars(spent.cost_micros))));
-        self.told.extend(lines);
-    }
-
-    fn tell_agents(&mut self) {
-        let state = self.state.as_ref().unwrap();
-        let mut names: Vec<&str> = state.agents.values().map(|agent| agent.name.as_str()).collect();
-        names.sort_by_key(|name| gastown_core::rig::agent::name_rank(name));
-        self.told.push(names.join(" "));
-    }
-
     fn agent(&self, name: &str) -> gastown_core::id::AgentId {
         let mut agents = self.state.as_ref().unwrap().agents.values();
         let found = agents.find(|agent| agent.name.eq_ignore_ascii_case(name));
@@ -807,8 +685,4 @@ impl Player {
 fn agent_name(state: &State, other: &State, assignment: &gastown_core::rig::assignment::Assignment) -> String {
     let agent = state.agents.get(&assignment.agent_id).or_else(|| other.agents.get(&assignment.agent_id));
     agent.map_or_else(|| assignment.agent_id.short(), |agent| agent.name.clone())
-}
-
-fn dollars(micros: u64) -> u64 {
-    micros / 1_000_000
 }
