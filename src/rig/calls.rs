@@ -20,11 +20,11 @@ use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
 use gastown_core::wire::api::review::MergeQueueItem;
 use gastown_core::wire::api::sling::SlungBead;
-use gastown_core::wire::api::town::RigCounts;
 use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, OutcomeResult, Ref};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::replies::{Judged, Overview, RigReviews};
 pub use super::runtime::BeatsReply;
 pub use super::store::Filter;
 use crate::call::Call;
@@ -121,23 +121,6 @@ pub struct Speaker {
     pub session: TokenSession,
 }
 
-/// Everything that a dashboard shows of one rig.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Overview {
-    /// Live beads and those that ended in the last day, newest first.
-    pub beads: Vec<Bead>,
-    /// Registered agents, oldest first.
-    pub agents: Vec<Agent>,
-    /// Numbers for the rig's card.
-    pub counts: RigCounts,
-    /// Live reviews.
-    pub reviews: Vec<MergeQueueItem>,
-    /// Newest rows of the audit log.
-    pub events: Vec<Event>,
-    /// Beads were left out.
-    pub is_truncated: bool,
-}
-
 /// A page of beads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BeadPage {
@@ -145,18 +128,6 @@ pub struct BeadPage {
     pub beads: Vec<Bead>,
     /// How many there are in all, when asked.
     pub total: u32,
-}
-
-/// A verdict's effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judged {
-    /// What was said.
-    pub verdict: Verdict,
-    /// State of the review.
-    pub review_state: String,
-    /// The work that answers requested changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rework_bead_id: Option<BeadId>,
 }
 
 /// An agent as its town names it.
@@ -168,15 +139,6 @@ pub struct Spokesman {
     pub assignment_id: Option<AssignmentId>,
     /// What it works on.
     pub bead_id: Option<BeadId>,
-}
-
-/// The merge queue of one rig.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RigReviews {
-    /// Live reviews.
-    pub items: Vec<MergeQueueItem>,
-    /// What happened to reviews, newest first.
-    pub activity: Vec<Event>,
 }
 
 calls! {

@@ -15,6 +15,7 @@ mod messages;
 mod publish;
 mod reads;
 mod refusal;
+mod replies;
 mod review;
 mod runtime;
 pub mod store;
