@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, container, convoys, feed, hands, health, inbox, mayor, mayor_tools, messages, people, rigs,
-    runtime, session, sling, towns,
+    agents, beads, config, container, convoys, feed, hands, health, inbox, mayor, mayor_tools, messages, people,
+    reviews, rigs, runtime, session, sling, towns,
 };
 
 /// Methods that rows have.
@@ -146,6 +146,12 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/mayor/configure"          [TownMember]             => mayor::configure;
     Post   "/api/towns/{townId}/mayor/restart"            [TownMember]             => mayor::restart;
 
+    // Reviews (3.6)
+    Get    "/api/towns/{townId}/merge-queue"              [TownMember]             => reviews::list;
+    Post   "/api/towns/{townId}/merge-queue/{beadId}/retry" [TownMember]           => reviews::retry;
+    Post   "/api/towns/{townId}/merge-queue/{beadId}/dismiss" [TownMember]         => reviews::dismiss;
+    Post   "/api/towns/{townId}/merge-queue/{beadId}/verdict" [TownMember]         => reviews::judge;
+
     // Feed, live stream, escalations (3.6)
     Get    "/api/towns/{townId}/events"                   [TownMember]             => feed::list;
     Get    "/api/towns/{townId}/events/stream"            [TownMember]             => feed::stream;
@@ -204,7 +210,6 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/beads/{beadId}/model"     [TownMember]             => beads::model;
     Get    "/api/towns/{townId}/beads/{beadId}/assignments" [TownMember]           => beads::assignments;
     Get    "/api/towns/{townId}/beads/{beadId}/events"    [TownMember]             => beads::events;
-    Post   "/api/towns/{townId}/merge-queue/{beadId}/verdict" [TownMember]         => beads::judge;
 
     // Convoys (3.4)
     Get    "/api/towns/{townId}/convoys"                  [TownMember]             => convoys::list;

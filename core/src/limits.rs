@@ -111,6 +111,10 @@ pub const PR_DEGRADED: Duration = minutes(10);
 pub const PR_TRANSIENT: u32 = 10;
 /// Unreadable forge answers in a row until a watch is degraded: wrong answers do not pass.
 pub const PR_SHAPE: u32 = 3;
+/// A call of the forge that nothing was heard of is made again after this long: longer than any call takes.
+pub const FORGE_REPEAT: Duration = Duration::from_secs(60);
+/// Merges in a row that the forge may refuse, before a person is asked: a rule of the forge does not change by asking.
+pub const MERGE_REFUSALS: u32 = 5;
 /// Pushes of one merge job that may be raced by others.
 pub const MERGE_RETRIES: u32 = 3;
 /// Merge jobs per approval, before a person is asked.

@@ -312,7 +312,7 @@ CREATE TABLE pr_watches (
   shape integer not null default 0,
   refused integer not null default 0,
   error text
-) strict;
+, unanswered integer not null default 0 check (unanswered in (0, 1)), feedback text not null default '[]') strict;
 
 CREATE TABLE requests (
   key text primary key,
@@ -351,7 +351,7 @@ CREATE TABLE reviews (
   queued_at integer not null,
   not_before integer,
   ended_at integer
-) strict;
+, forge_due integer, dismissed_at integer) strict;
 
 CREATE INDEX reviews_by_source on reviews (source_id, queued_at);
 
@@ -384,7 +384,7 @@ CREATE TABLE rounds (
   findings text not null,
   gate_run text,
   child_id text,
-  at integer not null,
+  at integer not null, post_due integer,
   primary key (review_id, n)
 ) strict, without rowid;
 

@@ -3,7 +3,6 @@
 use futures::future::join_all;
 use gastown_core::id::{BeadId, RigId};
 use gastown_core::rig::bead::{BeadStatus, BeadType};
-use gastown_core::rig::review::Verdict;
 use gastown_core::wire::api::bead::{Bead, CreateBead, NewBead, PatchBead, Reason, RetryBead};
 use gastown_core::wire::api::read::{Fields, Request};
 use gastown_core::wire::code::Code;
@@ -16,8 +15,7 @@ use super::reply::Reply;
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::Filter;
 use crate::rig::calls::{
-    BeadAssignments, Close, ExplainBead, Fail, JudgeReview, ListBeads, ListEvents, MoveAway, Patch, Retry, ShowBead,
-    Sling, Start,
+    BeadAssignments, Close, ExplainBead, Fail, ListBeads, ListEvents, MoveAway, Patch, Retry, ShowBead, Sling, Start,
 };
 use crate::town::calls::SetTaskDependencies;
 
@@ -301,16 +299,6 @@ pub async fn events_of_rig(inbound: Inbound) -> Result<Reply> {
     Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
 }
 
-/// POST `T/merge-queue/:mr/verdict`: a person judges.
-pub async fn judge(inbound: Inbound) -> Result<Reply> {
-    let PersonsVerdict { verdict, feedback } = inbound.read()?;
-    let (rig_id, bead) = find(&inbound).await?;
-    let Some(verdict) = verdict else { return Err(Refusal::new(Code::VerdictRequired, "Say a verdict").into()) };
-    let call =
-        JudgeReview { town_id: inbound.town_id()?, review_id: bead.bead_id, verdict, feedback, actor: inbound.actor() };
-    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
-}
-
 /// The bead of the path and its rig; `?rig_id=` saves the look-up. A bead that exists in another town is not there.
 pub(super) async fn find(inbound: &Inbound) -> Result<(RigId, Bead)> {
     let (town_id, bead_id) = (inbound.town_id()?, inbound.bead_id()?);
@@ -381,19 +369,5 @@ impl Request for NewBeadOfRig {
         }
         let depends_on = fields.ids("depends_on", gastown_core::limits::SLING_TASKS_MAX);
         Self(NewBead { depends_on, ..NewBead::read(fields) })
-    }
-}
-
-struct PersonsVerdict {
-    verdict: Option<Verdict>,
-    feedback: Option<String>,
-}
-
-impl Request for PersonsVerdict {
-    fn read(fields: &mut Fields<'_>) -> Self {
-        Self {
-            verdict: fields.word("verdict"),
-            feedback: fields.optional_text("feedback", 0, gastown_core::limits::BODY_MAX),
-        }
     }
 }

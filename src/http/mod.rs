@@ -25,6 +25,7 @@ pub mod mayor;
 pub mod mayor_tools;
 pub mod messages;
 pub mod people;
+pub mod reviews;
 pub mod rigs;
 pub mod runtime;
 pub mod session;

@@ -8,7 +8,8 @@ use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::convoy::Convoy;
-use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, MergeQueue, RuntimeStatus, TownStatus};
+use gastown_core::wire::api::review::{MergeQueue, MergeQueueItem};
+use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, RuntimeStatus, TownStatus};
 use gastown_core::wire::api::town::Rig;
 use gastown_core::wire::envelope::{Warning, WarningCode};
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
     let Scene { frames, town, rigs, overviews, mayor, mayor_agent, escalations, convoys, warnings, .. } = scene;
     let is_truncated = overviews.iter().any(|(_, overview)| overview.is_truncated);
     let mut agents: Vec<Value> = vec![mayor_agent];
-    let mut beads: Vec<Bead> = Vec::new();
+    let (mut beads, mut reviews): (Vec<Bead>, Vec<MergeQueueItem>) = (Vec::new(), Vec::new());
     let mut shown_rigs: Vec<Rig> = rigs;
     for (rig_id, overview) in overviews {
         if let Some(rig) = shown_rigs.iter_mut().find(|rig| rig.id == rig_id) {
@@ -104,11 +105,12 @@ pub async fn snapshot(inbound: Inbound) -> Result<Reply> {
         }
         agents.extend(overview.agents.iter().map(|agent| json!(agent)));
         beads.extend(overview.beads);
+        reviews.extend(overview.reviews);
     }
     gastown_core::sorted::sort_by_key(&mut beads, |bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
     let truncated = is_truncated || beads.len() > SNAPSHOT_BEADS;
     beads.truncate(SNAPSHOT_BEADS);
-    let queue = merge_queue(&beads);
+    let queue = MergeQueue::of(reviews, None);
     let data = json!({
         "seq": frames.newest_seq,
         "town": town.seen_by(role),
@@ -221,18 +223,6 @@ impl Scene {
             needs_attention: self.town.town.counts.needs_attention,
         }
     }
-}
-
-/// Reviews that are under way, and those that wait for a person.
-fn merge_queue(beads: &[Bead]) -> MergeQueue {
-    let mut queue = MergeQueue::default();
-    let live = |bead: &&Bead| bead.kind == "merge_request" && !bead.status.is_terminal();
-    for bead in beads.iter().filter(live) {
-        let needs_person =
-            bead.wait.as_ref().is_some_and(|wait| wait.code == gastown_core::rig::wait::WaitCode::NeedsDecision);
-        if needs_person { queue.needs_attention.push(bead.clone()) } else { queue.in_flight.push(bead.clone()) }
-    }
-    queue
 }
 
 /// The town's mayor, as an agent.

@@ -87,6 +87,7 @@ pub(super) async fn done(desk: &Rc<Desk>, call: AgentDone) -> Result<()> {
             commit: done.commit,
             summary: done.summary,
             files: done.files,
+            pr_url: done.pr_url,
         }),
     };
     let committed = desk.handle(command, |_, _| Ok(()))?;

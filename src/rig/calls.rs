@@ -18,12 +18,13 @@ use gastown_core::wire::api::mail::{Mail, SendMail};
 use gastown_core::wire::api::molecule::{Molecule, MoleculeStep};
 use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
+use gastown_core::wire::api::review::MergeQueueItem;
 use gastown_core::wire::api::sling::SlungBead;
-use gastown_core::wire::api::town::RigCounts;
 use gastown_core::wire::report::{AgentBeat, Fact, FactResult, JobBeat, Outcome, OutcomeResult, Ref};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::replies::{Judged, Overview, RigReviews};
 pub use super::runtime::BeatsReply;
 pub use super::speaker::{LiveSession, Speaker, TokenSession};
 pub use super::store::Filter;
@@ -227,6 +228,15 @@ calls! {
         /// The town of the path.
         town_id: TownId,
     } -> ();
+    /// The live reviews of the rig, and what happened to reviews.
+    "/list_reviews" ListReviews {
+        /// The town of the path.
+        town_id: TownId,
+        /// Activity since then.
+        since: Option<Timestamp>,
+        /// Activity, at most so much.
+        limit: u32,
+    } -> RigReviews;
     /// A person's verdict.
     "/judge_review" JudgeReview {
         /// The town of the path.
@@ -239,7 +249,7 @@ calls! {
         feedback: Option<String>,
         /// Who asks.
         actor: String,
-    } -> Bead;
+    } -> MergeQueueItem;
     /// Submit the branch of an issue; the reply is its review, or the issue when it needs none.
     "/submit" SubmitWork {
         /// The town of the path.
@@ -351,6 +361,24 @@ calls! {
         /// Which.
         bead_id: BeadId,
     } -> Explain;
+    /// A person lets a review go on.
+    "/resume_review" ResumeReview {
+        /// The town of the path.
+        town_id: TownId,
+        /// The merge_request bead.
+        review_id: BeadId,
+        /// Why.
+        note: Option<String>,
+        /// Who asks.
+        actor: String,
+    } -> MergeQueueItem;
+    /// A person has seen that a review waits for them.
+    "/dismiss_review" DismissReview {
+        /// The town of the path.
+        town_id: TownId,
+        /// The merge_request bead.
+        review_id: BeadId,
+    } -> MergeQueueItem;
     /// Assignments of a bead, newest first.
     "/bead_assignments" BeadAssignments {
         /// The town of the path.

@@ -5,10 +5,11 @@
 
 use std::rc::Rc;
 
-use gastown_core::id::{AssignmentId, JobId, TownId};
+use gastown_core::id::{AssignmentId, BeadId, JobId, TownId};
 use gastown_core::prompt::Nonce;
 use gastown_core::protocol::Batch;
-use gastown_core::rig::event::Event;
+use gastown_core::rig::event::{Event, ForgeCall, ForgeFact};
+use gastown_core::rig::pr::{ForgeError, ForgeErrorClass};
 use gastown_core::rig::{Effect, State};
 use gastown_core::session::{SessionFact, SessionKey};
 use gastown_core::wire::control::{Message, Reason, StopMode};
@@ -20,7 +21,9 @@ use crate::call::{Asked, Call, ask};
 use crate::env::{Object, stub};
 use crate::error::Result;
 use crate::town::calls::Deliver;
-use crate::town_container::calls::{PushToSession, QuerySession, RunJob, StartSession, StopSession, WrapUpSession};
+use crate::town_container::calls::{
+    CancelJob, PushToSession, QuerySession, RunJob, StartSession, StopSession, WrapUpSession,
+};
 
 /// Rounds of talk with the Town in one go: asking, being granted, reporting back. More is left to the next tick.
 const ROUNDS_MAX: usize = 4;
@@ -75,6 +78,11 @@ impl Desk {
                 self.push(assignment_id, word).await
             }
             Effect::RunJob(job_id) => self.run_job(job_id).await,
+            Effect::CancelJob(job_id) => self.cancel_job(job_id).await.map(|()| None),
+            Effect::OpenPr(review_id) => Ok(Some(no_forge(review_id, ForgeCall::Open))),
+            Effect::PollPr(review_id) => Ok(Some(no_forge(review_id, ForgeCall::Poll))),
+            Effect::MergePr(review_id) => Ok(Some(no_forge(review_id, ForgeCall::Merge))),
+            Effect::PostReview { review_id, round } => Ok(Some(no_forge(review_id, ForgeCall::Post(round)))),
             Effect::SendToTown => return Box::pin(self.act(vec![Effect::SendToTown])).await,
         };
         let events = match outcome {
@@ -164,6 +172,12 @@ impl Desk {
         Ok(answer.map(|answer| Event::JobAnswered(job_id, answer)))
     }
 
+    /// A cancel that does not arrive costs a run for nothing: its report is a duplicate.
+    async fn cancel_job(&self, job_id: JobId) -> Result<()> {
+        let town_id = self.read(|state| Ok(state.rig.town_id))?;
+        self.ask_container(town_id, &CancelJob { town_id, job_id }).await
+    }
+
     fn ask_container<C: Call>(&self, town_id: TownId, call: &C) -> Asked<C::Reply> {
         ask(stub(&self.env, Object::TownContainer, &town_id.to_string()), call, &ambient::request_id())
     }
@@ -171,4 +185,12 @@ impl Desk {
     fn note(&self, message: &str, error: &crate::error::Error) {
         crate::log::warn(message, &[("object", &"rig"), ("error", &format_args!("{error:?}"))]);
     }
+}
+
+/// What every call of a forge comes to: settings refuse strategy `pr` (`not_offered`), so that none is made by a rig whose
+/// settings were checked.
+fn no_forge(review_id: BeadId, call: ForgeCall) -> Event {
+    let message = "unsupported forge: this deployment does not offer pull requests".to_owned();
+    let error = ForgeError { class: ForgeErrorClass::Permanent, message, retry_at: None };
+    Event::ForgeAnswered(review_id, ForgeFact::Failed(call, error))
 }

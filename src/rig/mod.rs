@@ -16,6 +16,8 @@ mod molecules;
 mod publish;
 mod reads;
 mod refusal;
+mod replies;
+mod review;
 mod runtime;
 mod speaker;
 pub mod store;
@@ -128,7 +130,6 @@ impl Desk {
             Fail => work::fail,
             Retry => work::retry,
             ResetBreaker => work::reset_breaker,
-            JudgeReview => work::judge_review,
             SubmitWork => hands::submit,
             CloseOwn => hands::close_own,
             Reassign => hands::reassign,
@@ -140,6 +141,10 @@ impl Desk {
             AgentAssignments => hands::agent_assignments,
             SaidOfSession => hands::said,
             ExplainBead => reads::explain,
+            ListReviews => review::list,
+            JudgeReview => review::judge,
+            ResumeReview => review::resume,
+            DismissReview => review::dismiss,
             BeadAssignments => reads::assignments,
             ListAgents => reads::agents,
             ListEvents => reads::events,

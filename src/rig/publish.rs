@@ -12,8 +12,9 @@ use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::{Actor, Event, sentence};
 use serde_json::{Value, json};
 
+use super::commit::View;
 use super::store::events::Logged;
-use super::{Desk, store};
+use super::{Desk, review, store};
 use crate::error::Result;
 use crate::requests::digest;
 
@@ -38,6 +39,11 @@ pub(super) fn frames(desk: &Desk, planned: &Planned, known: &SortedSet<BeadId>) 
         let shape = json!(Bead::of(&planned.state, bead, &newest.remove(&bead_id).unwrap_or_default()));
         let kind = if known.contains(&bead_id) { "bead.updated" } else { "bead.created" };
         push(desk, &mut frames, kind, bead_id.to_string(), shape);
+        if planned.state.reviews.contains_key(&bead_id) {
+            let view = View { state: &planned.state, sql: &desk.sql };
+            let shape = json!(review::item(desk, &view, bead_id)?);
+            push(desk, &mut frames, "review.updated", format!("review:{bead_id}"), shape);
+        }
     }
     for agent_id in &planned.changed_agents {
         match planned.state.agents.get(agent_id) {
@@ -70,14 +76,16 @@ fn push(desk: &Desk, frames: &mut Vec<Frame>, kind: &str, id: String, shape: Val
     }
 }
 
-/// Leaves out what changes without anything happening, also in the assignment of an agent.
+/// Leaves out what changes without anything happening, also in the assignment of an agent and in the beads of a review.
 fn settle(shape: &mut Value) {
     if let Value::Object(fields) = shape {
         for field in RESTLESS {
             fields.remove(field);
         }
-        if let Some(assignment) = fields.get_mut("assignment") {
-            settle(assignment);
+        for inner in ["assignment", "mr_bead", "source_bead"] {
+            if let Some(shape) = fields.get_mut(inner) {
+                settle(shape);
+            }
         }
     }
 }

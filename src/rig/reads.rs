@@ -20,7 +20,7 @@ use super::calls::{
 };
 use super::commit::View;
 use super::store::{beads, events};
-use super::{Desk, publish, store};
+use super::{Desk, publish, review, store};
 use crate::error::Result;
 
 /// A dashboard shows what ended this recently (api.md 4, Snapshot).
@@ -106,6 +106,7 @@ pub(super) async fn overview(desk: &Rc<Desk>, call: ShowOverview) -> Result<Over
             beads: shapes(desk, state, &found)?,
             agents: all_agents(state),
             counts: counts(state, &found),
+            reviews: review::live(desk, &View { state, sql: &desk.sql })?,
             events: logged(state, &rows),
             is_truncated: found.len() >= OVERVIEW_BEADS as usize,
         })
@@ -124,7 +125,7 @@ fn all_agents(state: &State) -> Vec<Agent> {
     agents.into_iter().map(|agent| Agent::of(state, agent)).collect()
 }
 
-fn logged(state: &State, rows: &[events::Logged]) -> Vec<Event> {
+pub(super) fn logged(state: &State, rows: &[events::Logged]) -> Vec<Event> {
     let name = |id: Option<AgentId>| id.and_then(|id| state.agents.get(&id)).map(|agent| agent.name.as_str());
     rows.iter().map(|row| publish::shape(row, state.rig.rig_id, name(row.agent_id))).collect()
 }

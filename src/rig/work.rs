@@ -16,7 +16,7 @@ use gastown_core::wire::api::bead::{self, Bead, Wait};
 use gastown_core::wire::api::sling::SlungBead;
 use gastown_core::wire::code::Code;
 
-use super::calls::{Close, Delete, Deliver, Fail, JudgeReview, Patch, ResetBreaker, Retry, ShowSlung, Sling, Start};
+use super::calls::{Close, Delete, Deliver, Fail, Patch, ResetBreaker, Retry, ShowSlung, Sling, Start};
 use super::commit::View;
 use super::{Desk, store};
 use crate::catalogue::catalogue;
@@ -102,13 +102,6 @@ pub(super) async fn retry(desk: &Rc<Desk>, call: Retry) -> Result<Bead> {
     let model = chosen(call.retry.model.as_deref())?;
     let keep_branch = call.retry.keep_branch;
     run(desk, Command::RetryBead { bead_id: call.bead_id, keep_branch, model, actor: call.actor }).await
-}
-
-/// A person's verdict on a review.
-pub(super) async fn judge_review(desk: &Rc<Desk>, call: JudgeReview) -> Result<Bead> {
-    desk.is_of(call.town_id)?;
-    let JudgeReview { review_id, verdict, feedback, actor, .. } = call;
-    run(desk, Command::PersonJudges { review_id, verdict, feedback, actor }).await
 }
 
 /// What kept starts from succeeding is mended.

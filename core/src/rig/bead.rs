@@ -141,6 +141,9 @@ pub const RESERVED_METADATA: [&str; 12] = [
     "has_feedback",
 ];
 
+/// What a person may choose for a parked review (domain.md 3.4).
+pub(crate) const REVIEW_CHOICES: &[&str] = &["resume", "approve", "request_changes", "reject"];
+
 /// One bead of the rig (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bead {

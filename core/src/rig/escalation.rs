@@ -11,6 +11,11 @@ pub(super) fn bead_key(bead_id: BeadId) -> String {
     format!("bead:{bead_id}")
 }
 
+/// The key of what can happen to a pull request.
+pub(super) fn pr_key(code: &str, review_id: BeadId) -> String {
+    format!("{code}:{review_id}")
+}
+
 /// The key of the rig's breaker.
 pub(super) fn breaker_key(plan: &Plan) -> String {
     format!("breaker:{}", plan.state().rig.rig_id)

@@ -5,9 +5,9 @@ use crate::sorted::{SortedMap, SortedSet};
 
 use super::agent::AgentRole;
 use super::assignment::{Assignment, Phase, Slot};
-use super::bead::{Bead, BeadStatus, BeadType, Edge, EdgeState, HELD};
+use super::bead::{Bead, BeadOutcome, BeadStatus, BeadType, Edge, EdgeState, HELD};
 use super::plan::{Planned, Write};
-use super::review::ReviewState;
+use super::review::{GateRunResult, ReviewState, Verdict};
 use super::state::State;
 use crate::id::BeadId;
 use crate::limits::ALARM_LIVE;
@@ -25,6 +25,8 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     progress_is_work(state, &mut breaches);
     review_is_reviewed(state, &mut breaches);
     rework_has_its_child(state, &mut breaches);
+    merging_is_due(state, &mut breaches);
+    merged_is_proven(state, &mut breaches);
     lanes_are_exclusive(state, &mut breaches);
     new_assignments_may_start(planned, now, &mut breaches);
     nobody_waits_for_himself(state, &mut breaches);
@@ -144,12 +146,47 @@ fn review_is_reviewed(state: &State, breaches: &mut Vec<String>) {
     }
 }
 
-/// 9: reworking exactly when there is one live child.
+/// 9: at most one live child; reworking, or fixing, exactly when there is one.
 fn rework_has_its_child(state: &State, breaches: &mut Vec<String>) {
     for review in state.reviews.values().filter(|review| review.is_live()) {
-        let children = state.live_children(review.bead_id).len();
-        if (review.state == ReviewState::Reworking) != (children == 1) {
-            breaches.push(format!("9: review {} is {} with {children} children", review.bead_id, review.state));
+        let children = state.live_children(review.bead_id);
+        let is_known = children.iter().all(|child| review.child_id == Some(*child));
+        if review.awaits_child() != (children.len() == 1) || !is_known {
+            breaches.push(format!("9: review {} is {} with children {children:?}", review.bead_id, review.state));
+        }
+        if (review.state == ReviewState::PrOpen) != review.sub.is_some() {
+            breaches.push(format!("9: review {} is {} with sub {:?}", review.bead_id, review.state, review.sub));
+        }
+    }
+}
+
+/// 10: a review with a live child, a red or running gate run for its head, or no due approval is not merging.
+fn merging_is_due(state: &State, breaches: &mut Vec<String>) {
+    for review in state.reviews.values().filter(|review| review.state == ReviewState::Merging) {
+        let run = review.head_commit.as_deref().and_then(|head| state.gate_run(review.bead_id, head));
+        let is_held = run.is_some_and(|run| matches!(run.result, GateRunResult::Red | GateRunResult::Running));
+        let is_approved = review.verdict == Some(Verdict::Approve)
+            && review.reviewed_commit.is_some()
+            && review.reviewed_commit == review.head_commit;
+        let has_child = !state.live_children(review.bead_id).is_empty();
+        let is_parked = state.beads.get(&review.bead_id).is_some_and(|bead| bead.parked.is_some());
+        if is_held || !is_approved || has_child || is_parked {
+            breaches.push(format!(
+                "10: review {} is merging, gates hold: {is_held}, approved: {is_approved}, child: {has_child}",
+                review.bead_id
+            ));
+        }
+    }
+}
+
+/// 11: merged means that the source is closed, by a known commit unless there was nothing to merge.
+fn merged_is_proven(state: &State, breaches: &mut Vec<String>) {
+    for review in state.reviews.values().filter(|review| review.state == ReviewState::Merged) {
+        let bead = review.source_id.unwrap_or(review.bead_id);
+        let Some(bead) = state.beads.get(&bead) else { continue };
+        let had_nothing = bead.outcome == Some(BeadOutcome::NoChange);
+        if bead.status != BeadStatus::Closed || (review.merge_commit.is_none() && !had_nothing) {
+            breaches.push(format!("11: review {} is merged, {} is {}", review.bead_id, bead.bead_id, bead.status));
         }
     }
 }

@@ -13,11 +13,13 @@ mod convoy;
 mod escalation;
 pub mod event;
 pub mod invariant;
+pub mod job;
 pub mod lesson;
 pub mod mail;
 pub mod molecule;
 pub mod nudge;
 pub mod plan;
+pub mod pr;
 pub mod review;
 mod rules;
 pub mod state;
@@ -48,11 +50,15 @@ pub const RULES: &[(&str, Rule)] = &[
     ("caps", rules::caps::run),               // R10 fruitless work ends
     ("bead_budget", rules::bead_budget::run), // R11 the spend of one bead is bounded
     ("child_ended", rules::child_ended::run), // R12 reworked branches are reviewed again
+    ("pr_poll", rules::pr_poll::run),         // R13 pull requests are followed at the forge
+    ("pr_react", rules::pr_react::run),       // R14 what a poll found is answered
     ("review_policy", rules::review_policy::run), // R15 review is skipped where the settings say so
     ("gates", rules::gates::run),             // R16 facts before opinions
     ("gates_red", rules::gates_red::run),     // R17 red gates spare the refinery
     ("child", rules::child::run),             // R18 findings become work
+    ("open_pr", rules::open_pr::run),         // R19 the work is shown at the forge
     ("merge", rules::merge::run),             // R20 approved work lands
+    ("pr_merge", rules::pr_merge::run),       // R21 green pull requests are merged
     ("breaker", rules::breaker::run),         // R22 failing starts stop
     ("refinery", rules::refinery::run),       // R23 a waiting review has a refinery
     ("assign_review", rules::assign_review::run), // R24 one review at a time in each lane

@@ -14,6 +14,7 @@ use super::lesson::Lesson;
 use super::mail::Mail;
 use super::molecule::MoleculeStep;
 use super::nudge::Nudge;
+use super::pr::Watch;
 use super::review::{GateRun, Job, Review, Round};
 use super::state::{Rig, State};
 use super::usage::Scope;
@@ -60,6 +61,8 @@ pub enum Write {
     Round(Round),
     /// Insert or replace.
     GateRun(GateRun),
+    /// Insert or replace.
+    Watch(Box<Watch>),
     /// Insert or replace.
     Job(Box<Job>),
     /// Insert or replace.
@@ -150,6 +153,21 @@ pub enum Effect {
     },
     /// Order the runtime to run this job.
     RunJob(JobId),
+    /// Tell the runtime that nobody wants this job any more.
+    CancelJob(JobId),
+    /// Open this review's pull request at the forge, or adopt an open one of the same head and target.
+    OpenPr(BeadId),
+    /// Ask the forge about this review's pull request, with its etag.
+    PollPr(BeadId),
+    /// Ask the forge to merge this review's pull request at exactly its head.
+    MergePr(BeadId),
+    /// Post the findings of this round as one review of the pull request.
+    PostReview {
+        /// The review.
+        review_id: BeadId,
+        /// Its round.
+        round: u32,
+    },
     /// Send everything unacknowledged to the Town.
     SendToTown,
 }
@@ -270,6 +288,14 @@ impl<'a> Plan<'a> {
         if let Some(mut review) = self.state.reviews.get(&review_id).cloned() {
             change(&mut review);
             self.write(Write::Review(Box::new(review)));
+        }
+    }
+
+    /// Changes the watch of a pull request.
+    pub fn update_watch(&mut self, review_id: BeadId, change: impl FnOnce(&mut Watch)) {
+        if let Some(mut watch) = self.state.watches.get(&review_id).cloned() {
+            change(&mut watch);
+            self.write(Write::Watch(Box::new(watch)));
         }
     }
 
@@ -438,6 +464,7 @@ pub fn apply(state: &mut State, write: &Write) {
         Write::Review(review) => drop(state.reviews.insert(review.bead_id, *review)),
         Write::Round(round) => drop(state.rounds.insert((round.review_id, round.n), round)),
         Write::GateRun(run) => drop(state.gate_runs.insert(run.run_id, run)),
+        Write::Watch(watch) => drop(state.watches.insert(watch.review_id, *watch)),
         Write::Job(job) => drop(state.jobs.insert(job.job_id, *job)),
         Write::Mail(mail) => drop(state.mail.insert(mail.mail_id, mail)),
         Write::Nudge(nudge) => drop(state.nudges.insert(nudge.nudge_id, nudge)),
@@ -459,6 +486,7 @@ fn remove_bead(state: &mut State, bead_id: BeadId) {
     state.reviews.remove(&bead_id);
     state.rounds.retain(|(review_id, _), _| *review_id != bead_id);
     state.gate_runs.retain(|_, run| run.review_id != bead_id);
+    state.watches.remove(&bead_id);
     state.jobs.retain(|_, job| job.review_id != Some(bead_id));
     state.mail.retain(|_, mail| mail.bead_id != Some(bead_id));
     state.steps.retain(|(molecule_id, _), _| *molecule_id != bead_id);
@@ -483,10 +511,11 @@ fn touched(write: &Write, beads: &mut SortedSet<BeadId>, agents: &mut SortedSet<
         Write::Mail(mail) => agents.extend(mail.to_agent),
         Write::Nudge(nudge) => drop(agents.insert(nudge.agent_id)),
         Write::Step(step) => drop(beads.insert(step.molecule_id)),
+        Write::Watch(watch) => drop(beads.insert(watch.review_id)),
+        Write::GateRun(run) => drop(beads.insert(run.review_id)),
         Write::Rig(_)
         | Write::Lesson(_)
         | Write::Round(_)
-        | Write::GateRun(_)
         | Write::Job(_)
         | Write::Usage(..)
         | Write::Outbox(_)

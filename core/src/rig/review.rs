@@ -2,15 +2,18 @@
 //! states, and the steps that rules and reports share. A verdict is explicit and names the commit it is about; only a
 //! merge job's report makes a direct review merged.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::assignment::{self, Pending};
 use super::bead::{self, Bead, BeadOutcome, BeadStatus, BeadType, FailureCode, FailureSource};
+use super::job;
+pub use super::job::{GateRun, GateRunResult, Job, JobPhase, JobSpec};
 use super::molecule;
 use super::plan::{EventRow, Plan, Write};
-use crate::id::{AgentId, BeadId, ConvoyId, JobId, RunId};
-use crate::protocol::{OpenLanding, is_feature_branch};
-use crate::session::{GateResult, JobKind};
+use super::pr::{self, PrSub};
+use crate::config;
+use crate::id::{AgentId, BeadId, ConvoyId, RunId};
+use crate::protocol::OpenLanding;
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -50,18 +53,40 @@ pub const TRANSITIONS: &[(ReviewState, &str, ReviewState)] = &[
     (ReviewState::Queued, "no review is required (R15)", ReviewState::Approved),
     (ReviewState::Queued, "red gates (R17)", ReviewState::ChangesRequested),
     (ReviewState::Queued, "refinery assigned (R24)", ReviewState::Reviewing),
+    (ReviewState::Queued, "a person's verdict", ReviewState::Approved),
     (ReviewState::Reviewing, "approve", ReviewState::Approved),
     (ReviewState::Reviewing, "request_changes", ReviewState::ChangesRequested),
     (ReviewState::Reviewing, "reject", ReviewState::Rejected),
     (ReviewState::Reviewing, "ended without verdict", ReviewState::Queued),
     (ReviewState::ChangesRequested, "child made (R18)", ReviewState::Reworking),
-    (ReviewState::Reworking, "child closed (R12)", ReviewState::Queued),
+    (ReviewState::ChangesRequested, "a new head on the pull request (R14)", ReviewState::Queued),
+    (ReviewState::ChangesRequested, "a person approves", ReviewState::Approved),
+    (ReviewState::Reworking, "child ended (R12)", ReviewState::Queued),
     (ReviewState::Approved, "lane free (R20)", ReviewState::Merging),
+    (ReviewState::Approved, "its pull request is open (R19)", ReviewState::PrOpen),
+    (ReviewState::Approved, "the gates of the approved head turn red (R17)", ReviewState::ChangesRequested),
+    (ReviewState::Approved, "a new head on the pull request (R14)", ReviewState::Queued),
+    (ReviewState::Approved, "a person requests changes", ReviewState::ChangesRequested),
+    (ReviewState::PrOpen, "green for the delay, lane free (R21)", ReviewState::Merging),
+    (ReviewState::PrOpen, "child ended (R12), or a head that nobody here pushed (R14)", ReviewState::Queued),
+    (ReviewState::PrOpen, "closed without a merge; a person approves it anew", ReviewState::Approved),
+    (ReviewState::PrOpen, "closed without a merge while its child works", ReviewState::Reworking),
+    (ReviewState::PrOpen, "a person requests changes", ReviewState::ChangesRequested),
     (ReviewState::Merging, "merged", ReviewState::Merged),
     (ReviewState::Merging, "conflict", ReviewState::Reworking),
     (ReviewState::Merging, "gates red on the merge", ReviewState::ChangesRequested),
     (ReviewState::Merging, "target moved, or an error", ReviewState::Approved),
+    (ReviewState::Merging, "refused by the forge", ReviewState::PrOpen),
     (ReviewState::Merging, "the commit is gone", ReviewState::Rejected),
+    // From every state: a person merges the pull request at its forge, rejects, or ends the work.
+    (ReviewState::PrOpen, "merged at the forge, whoever did it (R14)", ReviewState::Merged),
+    (ReviewState::Reworking, "merged at the forge, whoever did it (R14)", ReviewState::Merged),
+    (ReviewState::PrOpen, "rejected, or its work ended by hand", ReviewState::Rejected),
+    (ReviewState::Queued, "rejected, or its work ended by hand", ReviewState::Rejected),
+    // Late and doubled: a report of an ended job, a verdict of a superseded session, an answer of the forge that nobody
+    // waits for.
+    (ReviewState::Merged, "late report: nothing", ReviewState::Merged),
+    (ReviewState::Rejected, "late report: nothing", ReviewState::Rejected),
 ];
 
 impl ReviewState {
@@ -117,6 +142,8 @@ pub struct Review {
     pub strategy: MergeStrategy,
     /// Where it is.
     pub state: ReviewState,
+    /// What its open pull request waits for; exactly in `pr_open`.
+    pub sub: Option<PrSub>,
     /// Newest known commit of the branch.
     pub head_commit: Option<String>,
     /// The commit that was approved.
@@ -145,20 +172,29 @@ pub struct Review {
     pub queued_at: Timestamp,
     /// End of the back-off of merges.
     pub not_before: Option<Timestamp>,
+    /// A call of the forge to open or to merge is out, and may be repeated then.
+    pub forge_due: Option<Timestamp>,
+    /// A person has seen what it waits for, and wants to hear no more of it.
+    pub dismissed_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
 impl Review {
-    /// Whether it is of a task that merges straight into the merge target although it belongs to a convoy: such work gets
-    /// the refinery in any case (domain.md 7.3).
-    pub fn is_of_merging_convoy(&self) -> bool {
-        self.convoy_id.is_some() && !is_feature_branch(&self.target)
-    }
-
     /// Whether it has not ended.
     pub const fn is_live(&self) -> bool {
         self.ended_at.is_none()
+    }
+
+    /// Whether it waits for the work of a child: in a rework, or in a repair on its pull request.
+    pub fn awaits_child(&self) -> bool {
+        self.state == ReviewState::Reworking || self.sub == Some(PrSub::Fixing)
+    }
+
+    /// Whether its target is a convoy's feature branch (domain.md 7.1): merges into one are always direct, and need no
+    /// person's word.
+    pub fn is_into_feature_branch(&self) -> bool {
+        self.kind == ReviewKind::Task && self.convoy_id.is_some() && self.target.starts_with("convoy/")
     }
 }
 
@@ -175,6 +211,17 @@ pub struct Finding {
     pub severity: String,
     /// What, and why.
     pub message: String,
+}
+
+impl Finding {
+    /// `file:line: message`.
+    pub fn text(&self) -> String {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: {}", self.message),
+            (Some(file), None) => format!("{file}: {}", self.message),
+            (None, _) => self.message.clone(),
+        }
+    }
 }
 
 /// One judgement of one commit (domain.md 2.4).
@@ -198,94 +245,25 @@ pub struct Round {
     pub gate_run: Option<RunId>,
     /// The child that answers it.
     pub child_id: Option<BeadId>,
+    /// Its findings shall stand on the pull request, and may be posted (again) then; absent when nothing is to post.
+    pub post_due: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
 }
 
-text_enum! {
-    /// State of a gate run.
-    pub enum GateRunResult {
-        Running = "running",
-        Green = "green",
-        Red = "red",
-        Error = "error",
+impl Round {
+    /// Summary and findings in words: what a child answers, and what the next review checks.
+    pub fn text(&self) -> String {
+        let mut lines = vec![self.summary.clone()];
+        lines.extend(self.findings.iter().filter(|finding| finding.message != self.summary).map(Finding::text));
+        lines.retain(|line| !line.is_empty());
+        lines.join("\n\n")
     }
-}
 
-/// One run of the rig's gates at one commit (domain.md 2.4).
-#[derive(Debug, Clone, PartialEq)]
-pub struct GateRun {
-    /// Identity.
-    pub run_id: RunId,
-    /// For which review.
-    pub review_id: BeadId,
-    /// At which commit; absent until a job has found the head.
-    pub commit_id: Option<String>,
-    /// Target commit of a trial merge.
-    pub onto: Option<String>,
-    /// Result.
-    pub result: GateRunResult,
-    /// One per gate.
-    pub gates: Vec<GateResult>,
-    /// When it was ordered.
-    pub created_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-text_enum! {
-    /// Where a job is.
-    pub enum JobPhase {
-        Ordered = "ordered",
-        Accepted = "accepted",
-        Ended = "ended",
+    /// Files that the findings name.
+    pub fn files(&self) -> Vec<&str> {
+        self.findings.iter().filter_map(|finding| finding.file.as_deref()).collect()
     }
-}
-
-/// Work of the runtime without an agent (domain.md 2.4).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Job {
-    /// Identity; repeats are recognised by it.
-    pub job_id: JobId,
-    /// Gates or merge.
-    pub kind: JobKind,
-    /// For which review.
-    pub review_id: Option<BeadId>,
-    /// What exactly.
-    pub spec: JobSpec,
-    /// Where it is.
-    pub phase: JobPhase,
-    /// How often it was ordered.
-    pub orders: u32,
-    /// Believed alive until then without news.
-    pub lease_until: Option<Timestamp>,
-    /// The report that ended it.
-    pub result: Option<Value>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// What a job is to do; kept as JSON, so that a repeated order says the same.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct JobSpec {
-    /// Exact commit; absent: the newest of `branch`.
-    pub commit: Option<String>,
-    /// Branch of the work.
-    pub branch: String,
-    /// Merge: branch to reach.
-    pub target: Option<String>,
-    /// Gates: the run that waits for it.
-    pub run_id: Option<RunId>,
-    /// Commands, in order.
-    pub gates: Vec<String>,
-    /// Limit per command.
-    pub timeout_minutes: u32,
-    /// First line of the merge commit.
-    pub title: String,
-    /// The work's bead.
-    pub bead_id: BeadId,
 }
 
 /// Makes the review of a source whose work is pushed (domain.md 7.1) and returns its bead.
@@ -301,6 +279,7 @@ pub fn open(
     let now = plan.now();
     let branch = source.branch.clone().unwrap_or_default();
     let target = source.target.clone().unwrap_or_else(|| plan.state().rig.target_branch.clone());
+    let strategy = strategy(plan, &target);
     let mut request =
         Bead::new(review_id, BeadType::MergeRequest, format!("Review: {}", source.title), "system".to_owned(), now);
     request.priority = source.priority;
@@ -321,8 +300,9 @@ pub fn open(
         convoy_id: source.convoy_id,
         branch,
         target,
-        strategy: MergeStrategy::Direct,
+        strategy,
         state: ReviewState::Queued,
+        sub: None,
         head_commit: commit,
         reviewed_commit: None,
         verdict: None,
@@ -337,6 +317,8 @@ pub fn open(
         summary,
         queued_at: now,
         not_before: None,
+        forge_due: None,
+        dismissed_at: None,
         ended_at: None,
     })));
     let event = plan.event("review_submitted");
@@ -367,8 +349,11 @@ pub fn open_landing(plan: &mut Plan, order: &OpenLanding) {
         convoy_id: Some(order.convoy_id),
         branch: order.branch.clone(),
         target: order.target.clone(),
-        strategy: MergeStrategy::Direct,
+        strategy: strategy(plan, &order.target),
         state: ReviewState::Queued,
+        sub: None,
+        forge_due: None,
+        dismissed_at: None,
         head_commit: None,
         reviewed_commit: None,
         verdict: None,
@@ -390,10 +375,27 @@ pub fn open_landing(plan: &mut Plan, order: &OpenLanding) {
     plan.record(EventRow { bead_id: Some(order.bead_id), data, ..event });
 }
 
-/// Moves a review, and what its bead shows.
+/// How work reaches this branch: the rig's strategy is for its merge target, a feature branch is merged into directly.
+pub fn strategy(plan: &Plan, target: &str) -> MergeStrategy {
+    let rig = &plan.state().rig;
+    let configured = rig.settings.as_ref().map_or(config::MergeStrategy::Direct, |s| s.config.merge_strategy);
+    match configured {
+        config::MergeStrategy::Pr if target == rig.target_branch => MergeStrategy::Pr,
+        config::MergeStrategy::Pr | config::MergeStrategy::Direct => MergeStrategy::Direct,
+    }
+}
+
+/// Moves a review, and what its bead shows. A call of the forge that was ordered in the old state is not waited for.
 pub fn move_to(plan: &mut Plan, review_id: BeadId, state: ReviewState) {
     let Some(old) = plan.state().reviews.get(&review_id).map(|review| review.state) else { return };
-    plan.update_review(review_id, |review| review.state = state);
+    if state != ReviewState::PrOpen {
+        pr::conflict_settled(plan, review_id);
+    }
+    plan.update_review(review_id, |review| {
+        review.state = state;
+        review.sub = (state == ReviewState::PrOpen).then_some(PrSub::Green);
+        review.forge_due = None;
+    });
     let shown = plan.state().live_bead(review_id).map(|bead| bead.status);
     if let (Some(new), Some(shown)) = (state.shown(), shown)
         && new != shown
@@ -430,6 +432,10 @@ pub fn add_round(plan: &mut Plan, review_id: BeadId, judgement: Judgement, gate_
         plan.state().rounds.keys().filter(|(review, _)| *review == review_id).map(|(_, n)| n + 1).max().unwrap_or(1);
     let at = plan.now();
     let (verdict, by) = (judgement.verdict, judgement.by.clone());
+    let review = plan.state().reviews.get(&review_id);
+    let is_for_comments = verdict == Verdict::RequestChanges
+        && review.is_some_and(|review| pr::is_in_comments_mode(plan, review))
+        && pr::open_watch(plan, review_id).is_some();
     plan.write(Write::Round(Round {
         review_id,
         n,
@@ -440,6 +446,7 @@ pub fn add_round(plan: &mut Plan, review_id: BeadId, judgement: Judgement, gate_
         findings: judgement.findings,
         gate_run,
         child_id: None,
+        post_due: is_for_comments.then_some(at),
         at,
     }));
     plan.update_review(review_id, |review| {
@@ -457,7 +464,20 @@ pub fn approve(plan: &mut Plan, review_id: BeadId, by: &str) {
         review.merge_tries = 0;
         review.not_before = None;
     });
+    plan.update_watch(review_id, |watch| watch.refused = 0);
     move_to(plan, review_id, ReviewState::Approved);
+}
+
+/// A new head is judged from the start; what a person said of an older one does not hold for it.
+pub fn queue_again(plan: &mut Plan, review_id: BeadId, head_commit: Option<String>) {
+    plan.update_review(review_id, |review| {
+        review.child_id = None;
+        if head_commit.is_some() && head_commit != review.head_commit {
+            review.is_merge_ordered = false;
+            review.head_commit = head_commit;
+        }
+    });
+    move_to(plan, review_id, ReviewState::Queued);
 }
 
 /// The work is on the target: review and source close in the same commit.
@@ -533,7 +553,8 @@ pub fn is_lane_free(plan: &Plan, review: &Review) -> bool {
     !plan.state().lane(&review.target).any(|other| other.bead_id != review.bead_id && other.state.holds_lane())
 }
 
-/// Makes the child that answers a judgement or a conflict (domain.md 7.2) and sets the review to reworking.
+/// Makes the child that answers a judgement, a conflict or feedback (domain.md 7.2): the review is reworking, or its
+/// open pull request is being fixed.
 pub fn make_child(plan: &mut Plan, review_id: BeadId, label: &str, title: String, body: String) -> Option<BeadId> {
     let review = plan.state().reviews.get(&review_id)?.clone();
     let request = plan.state().beads.get(&review_id)?.clone();
@@ -551,11 +572,24 @@ pub fn make_child(plan: &mut Plan, review_id: BeadId, label: &str, title: String
     child.head_commit.clone_from(&review.head_commit);
     child.preferred_agent = review.author_agent;
     child.metadata.insert("mr_bead_id".to_owned(), json!(review_id));
+    if let Some(url) = plan.state().watches.get(&review_id).map(|watch| watch.url.clone()) {
+        child.metadata.insert("pr_url".to_owned(), json!(url));
+    }
     plan.write(Write::Bead(Box::new(child)));
     let event = plan.event("rework_requested");
     plan.record(EventRow { bead_id: review.source_id.or(Some(review_id)), new: Some(child_id.to_string()), ..event });
     plan.update_review(review_id, |review| review.child_id = Some(child_id));
-    move_to(plan, review_id, ReviewState::Reworking);
+    match review.state {
+        ReviewState::PrOpen => pr::set_sub(plan, review_id, PrSub::Fixing),
+        ReviewState::Queued
+        | ReviewState::Reviewing
+        | ReviewState::ChangesRequested
+        | ReviewState::Reworking
+        | ReviewState::Approved
+        | ReviewState::Merging
+        | ReviewState::Merged
+        | ReviewState::Rejected => move_to(plan, review_id, ReviewState::Reworking),
+    }
     Some(child_id)
 }
 
@@ -568,19 +602,8 @@ fn finish(plan: &mut Plan, review_id: BeadId, state: ReviewState, merge_commit: 
         review.child_id = None;
         review.merge_commit = merge_commit;
     });
-    let jobs: Vec<JobId> = plan
-        .state()
-        .jobs
-        .values()
-        .filter(|job| job.review_id == Some(review_id) && job.ended_at.is_none())
-        .map(|job| job.job_id)
-        .collect();
-    for job_id in jobs {
-        plan.update_job(job_id, |job| {
-            job.phase = JobPhase::Ended;
-            job.ended_at = Some(now);
-        });
-    }
+    job::cancel_all(plan, review_id);
+    pr::review_ended(plan, review_id);
     if let Some(live) = plan.state().assignment_of_bead(review_id).map(|live| live.assignment_id) {
         assignment::stop(plan, live, Pending::Stopped, "review_ended", "the review ended");
     }

@@ -11,6 +11,7 @@ use super::breaker::Breaker;
 use super::mail::Mail;
 use super::molecule::MoleculeStep;
 use super::nudge::Nudge;
+use super::pr::Watch;
 use super::review::{GateRun, GateRunResult, Job, Review, Round};
 use super::usage::DAYS_KEPT;
 use super::wait::Wait;
@@ -98,6 +99,8 @@ pub struct State {
     pub rounds: SortedMap<(BeadId, u32), Round>,
     /// Gate runs of those reviews.
     pub gate_runs: SortedMap<RunId, GateRun>,
+    /// Pull requests of those reviews.
+    pub watches: SortedMap<BeadId, Watch>,
     /// Jobs that have not ended.
     pub jobs: SortedMap<JobId, Job>,
     /// Mail that waits for its receiver.
@@ -136,6 +139,7 @@ impl State {
             reviews: SortedMap::new(),
             rounds: SortedMap::new(),
             gate_runs: SortedMap::new(),
+            watches: SortedMap::new(),
             jobs: SortedMap::new(),
             mail: SortedMap::new(),
             nudges: SortedMap::new(),
@@ -211,6 +215,11 @@ impl State {
         self.reviews.values().filter(move |review| review.target == target && review.is_live())
     }
 
+    /// Jobs of one review that have not ended.
+    pub fn live_jobs(&self, review_id: BeadId) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(move |job| job.review_id == Some(review_id) && job.ended_at.is_none())
+    }
+
     /// The newest gate run for a commit, trial merges excluded.
     pub fn gate_run(&self, review_id: BeadId, commit: &str) -> Option<&GateRun> {
         self.gate_runs
@@ -245,6 +254,7 @@ impl State {
         self.reviews.retain(|_, review| review.is_live());
         self.rounds.retain(|(review_id, _), _| self.reviews.contains_key(review_id));
         self.gate_runs.retain(|_, run| self.reviews.contains_key(&run.review_id));
+        self.watches.retain(|review_id, _| self.reviews.contains_key(review_id));
         self.jobs.retain(|_, job| job.ended_at.is_none());
         self.mail.retain(|_, mail| mail.is_live());
         self.steps.retain(|(molecule_id, _), _| self.beads.contains_key(molecule_id));

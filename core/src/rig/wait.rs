@@ -4,7 +4,7 @@
 use super::assignment::Phase;
 use super::bead::{Bead, BeadType};
 use super::plan::Plan;
-use super::review::ReviewState;
+use super::review::{Review, ReviewState};
 use crate::id::{AgentId, BeadId};
 use crate::text_enum;
 use crate::time::Timestamp;
@@ -152,24 +152,25 @@ fn under_way(plan: &Plan, bead: &Bead) -> Wait {
         let parked = state.beads.get(&review.bead_id).and_then(|bead| state.parked(bead));
         return match parked {
             Some(parked) => Wait::new(bead.bead_id, WaitCode::NeedsDecision, parked.message.clone(), now),
-            None => Wait::new(bead.bead_id, WaitCode::WaitingReview, review_words(review.state), now),
+            None => Wait::new(bead.bead_id, WaitCode::WaitingReview, review_words(review), now),
         }
         .other(review.bead_id);
     }
     if let Some(review) = state.reviews.get(&bead.bead_id) {
-        return Wait::new(bead.bead_id, WaitCode::WaitingReview, review_words(review.state), now);
+        return Wait::new(bead.bead_id, WaitCode::WaitingReview, review_words(review), now);
     }
     Wait::new(bead.bead_id, WaitCode::RigNotReady, "The rig has not looked at it yet.", now)
 }
 
-const fn review_words(state: ReviewState) -> &'static str {
-    match state {
+fn review_words(review: &Review) -> &'static str {
+    match review.state {
         ReviewState::Queued => "It waits for its review.",
         ReviewState::Reviewing => "The refinery is reviewing it.",
         ReviewState::ChangesRequested => "Changes were requested.",
         ReviewState::Reworking => "Requested changes are being made.",
         ReviewState::Approved => "It is approved and waits for its merge.",
         ReviewState::Merging => "It is being merged.",
+        ReviewState::PrOpen if review.awaits_child() => "Feedback on its pull request is being answered.",
         ReviewState::PrOpen => "Its pull request is open.",
         ReviewState::Merged => "It is merged.",
         ReviewState::Rejected => "It was rejected.",

@@ -53,8 +53,9 @@ pub fn key(session: &Ref) -> SessionKey {
 pub fn job(fact: &Fact) -> Option<JobFact> {
     match &fact.body {
         FactBody::Job { .. } => Some(JobFact::Beat),
-        FactBody::Gates { commit, status, results, message, .. } => Some(JobFact::Gates {
+        FactBody::Gates { commit, onto, status, results, message, .. } => Some(JobFact::Gates {
             commit: commit.clone(),
+            onto: onto.clone(),
             status: *status,
             results: results.clone(),
             message: message.clone().unwrap_or_default(),

@@ -308,8 +308,8 @@ pub fn job(state: &RigState, job_id: JobId) -> Option<JobOrder> {
         repo: repo(state),
         commit: job.spec.commit.clone(),
         branch: Some(job.spec.branch.clone()),
-        target: job.spec.target.clone(),
-        onto: None,
+        target: job.spec.target.clone().filter(|_| job.kind == JobKind::Merge),
+        onto: job.spec.target.clone().filter(|_| job.kind == JobKind::Gates),
         gates: job.spec.gates.clone(),
         timeout_minutes: job.spec.timeout_minutes,
         env: SortedMap::new(),
@@ -463,8 +463,10 @@ impl View<'_> {
                 )
             }
             Kind::Conflict => {
-                let (files, task) = (self.files(), self.task_of_root());
-                let conflict = order::Conflict { bead, branch, target, files: &files, task, feedback: None, left };
+                let (files, task) = (self.files_in_conflict(), self.task_of_root());
+                let has_feedback = self.bead.metadata.contains_key("has_feedback");
+                let feedback = has_feedback.then_some(findings);
+                let conflict = order::Conflict { bead, branch, target, files: &files, task, feedback, left };
                 order::conflict(&conflict, nonce)
             }
             Kind::Feedback => {
@@ -516,11 +518,13 @@ impl View<'_> {
             .flat_map(|run| &run.gates)
             .map(|gate| Gate { command: &gate.command, status: gate.status.as_str(), output: &gate.output_tail })
             .collect();
-        let earlier: Vec<EarlierRound<'_>> = self
+        let texts: Vec<(u32, String)> = self
             .rounds_of(self.bead)
             .filter(|round| round.verdict == Verdict::RequestChanges)
-            .map(|round| EarlierRound { number: round.n, findings: &round.summary })
+            .map(|round| (round.n, round.text()))
             .collect();
+        let earlier: Vec<EarlierRound<'_>> =
+            texts.iter().map(|(number, findings)| EarlierRound { number: *number, findings }).collect();
         order::review(
             &order::Review {
                 review: self.bead.bead_id,
@@ -583,6 +587,12 @@ impl View<'_> {
     fn rounds_of(&self, bead: &Bead) -> impl Iterator<Item = &Round> {
         let review_id = bead.bead_id;
         self.state.rounds.range((review_id, 0)..=(review_id, u32::MAX)).map(|(_, round)| round)
+    }
+
+    /// Files that the merge named when this bead was made.
+    fn files_in_conflict(&self) -> Vec<String> {
+        let files = self.bead.metadata.get("files").and_then(|files| files.as_array());
+        files.into_iter().flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect()
     }
 
     /// Files that the newest judgement of the parent review names.

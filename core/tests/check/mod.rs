@@ -23,6 +23,7 @@ fn play(scenario: &str, mut run: impl FnMut(&str) -> Vec<String>) -> String {
     for line in scenario.lines() {
         match line.strip_prefix("> ") {
             Some(command) => {
+                println!("> {command}"); // A step that panics shows what came before.
                 writeln!(out, "> {command}").unwrap();
                 println!("> {command}");
                 for told in run(command) {

@@ -26,6 +26,16 @@ const SELECT: &str = "
     order by seq desc
     limit ?4 offset ?5";
 
+/// Newest first, of the kinds that stand in one text, parted by blanks.
+const SELECT_KINDS: &str = "
+    select seq, at, type, bead_id, agent_id, assignment_id, actor, rule, old, new, data,
+           (select title from beads b where b.bead_id = events.bead_id) as title
+    from events
+    where instr(' ' || ?1 || ' ', ' ' || type || ' ') > 0
+      and (?2 is null or at >= ?2)
+    order by seq desc
+    limit ?3";
+
 /// The log is a ring (domain.md 6.3): whatever is beyond its size goes when a row comes. Numbers have no gaps but those
 /// of deleted beads.
 const TRIM: &str = "delete from events where seq <= (select max(seq) from events) - ?";
@@ -107,19 +117,30 @@ pub fn list(
 ) -> Result<Vec<Logged>, SqlError> {
     let rows: Vec<Row> =
         sql.rows(SELECT, &[text_or_null(bead_id), text_or_null(agent_id), since.into(), limit.into(), offset.into()])?;
-    let logged = rows.into_iter().map(|row| Logged {
-        seq: row.seq,
-        at: row.at.0,
-        kind: row.kind,
-        bead_id: row.bead_id,
-        agent_id: row.agent_id,
-        assignment_id: row.assignment_id,
-        actor: row.actor,
-        rule: row.rule,
-        old: row.old,
-        new: row.new,
-        data: row.data.0,
-        title: row.title,
-    });
-    Ok(logged.collect())
+    Ok(rows.into_iter().map(Logged::from).collect())
+}
+
+/// The newest rows of some kinds.
+pub fn of_kinds(sql: &impl Sql, kinds: &str, since: Option<Timestamp>, limit: u32) -> Result<Vec<Logged>, SqlError> {
+    let rows: Vec<Row> = sql.rows(SELECT_KINDS, &[kinds.into(), since.into(), limit.into()])?;
+    Ok(rows.into_iter().map(Logged::from).collect())
+}
+
+impl From<Row> for Logged {
+    fn from(row: Row) -> Self {
+        Self {
+            seq: row.seq,
+            at: row.at.0,
+            kind: row.kind,
+            bead_id: row.bead_id,
+            agent_id: row.agent_id,
+            assignment_id: row.assignment_id,
+            actor: row.actor,
+            rule: row.rule,
+            old: row.old,
+            new: row.new,
+            data: row.data.0,
+            title: row.title,
+        }
+    }
 }

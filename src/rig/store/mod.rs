@@ -17,6 +17,7 @@ mod reviews;
 mod rig;
 mod steps;
 mod usage;
+mod watches;
 
 use gastown_core::sorted::SortedMap;
 
@@ -46,6 +47,7 @@ pub fn load(sql: &impl Sql) -> Result<Option<State>, SqlError> {
     state.reviews = reviews::live(sql)?.into_iter().map(|review| (review.bead_id, review)).collect();
     state.rounds = reviews::live_rounds(sql)?.into_iter().map(|round| ((round.review_id, round.n), round)).collect();
     state.gate_runs = reviews::live_gate_runs(sql)?.into_iter().map(|run| (run.run_id, run)).collect();
+    state.watches = watches::live(sql)?.into_iter().map(|watch| (watch.review_id, watch)).collect();
     state.jobs = jobs::live(sql)?.into_iter().map(|job| (job.job_id, job)).collect();
     state.mail = mail::undelivered(sql)?.into_iter().map(|mail| (mail.mail_id, mail)).collect();
     state.nudges = nudges::live(sql)?.into_iter().map(|nudge| (nudge.nudge_id, nudge)).collect();
@@ -70,6 +72,7 @@ pub fn write(sql: &impl Sql, rule: &str, write: &Write) -> Result<(), SqlError> 
         Write::Review(review) => reviews::put(sql, review),
         Write::Round(round) => reviews::put_round(sql, round),
         Write::GateRun(run) => reviews::put_gate_run(sql, run),
+        Write::Watch(watch) => watches::put(sql, watch),
         Write::Job(job) => jobs::put(sql, job),
         Write::Mail(mail) => mail::put(sql, mail),
         Write::Nudge(nudge) => nudges::put(sql, nudge),

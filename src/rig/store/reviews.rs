@@ -1,6 +1,7 @@
 //! Tables `reviews`, `rounds` and `gate_runs`.
 
 use gastown_core::id::{AgentId, BeadId, ConvoyId, RunId};
+use gastown_core::rig::pr::PrSub;
 use gastown_core::rig::review::{
     Finding, GateRun, GateRunResult, MergeStrategy, Review, ReviewKind, ReviewState, Round, Verdict,
 };
@@ -13,13 +14,13 @@ use crate::sql::{Sql, SqlError, json, text, text_or_null};
 const SELECT_LIVE: &str = "
     select bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
            verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
-           queued_at, not_before, ended_at
+           queued_at, not_before, ended_at, sub, forge_due, dismissed_at
     from reviews
     where ended_at is null";
 const SELECT_OF_BEAD: &str = "
     select bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
            verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
-           queued_at, not_before, ended_at
+           queued_at, not_before, ended_at, sub, forge_due, dismissed_at
     from reviews
     where bead_id = ?1 or source_id = ?1
     order by queued_at desc, bead_id desc
@@ -28,8 +29,8 @@ const PUT: &str = "
     insert into reviews
       (bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
        verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
-       queued_at, not_before, ended_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       queued_at, not_before, ended_at, sub, forge_due, dismissed_at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (bead_id) do update set
       kind = excluded.kind,
       source_id = excluded.source_id,
@@ -52,19 +53,23 @@ const PUT: &str = "
       summary = excluded.summary,
       queued_at = excluded.queued_at,
       not_before = excluded.not_before,
-      ended_at = excluded.ended_at";
+      ended_at = excluded.ended_at,
+      sub = excluded.sub,
+      forge_due = excluded.forge_due,
+      dismissed_at = excluded.dismissed_at";
 const SELECT_LIVE_ROUNDS: &str = "
-    select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at
+    select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, post_due, at
     from rounds
     where review_id in (select bead_id from reviews where ended_at is null)";
 const SELECT_ROUNDS: &str = "
-    select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at
+    select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, post_due, at
     from rounds
     where review_id = ?
     order by n";
 const PUT_ROUND: &str = "
-    insert or replace into rounds (review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    insert or replace into rounds
+      (review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, post_due, at)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const SELECT_LIVE_GATE_RUNS: &str = "
     select run_id, review_id, commit_id, onto, result, gates, created_at, ended_at
     from gate_runs
@@ -104,6 +109,9 @@ struct ReviewRow {
     queued_at: Ms,
     not_before: Option<Ms>,
     ended_at: Option<Ms>,
+    sub: Option<PrSub>,
+    forge_due: Option<Ms>,
+    dismissed_at: Option<Ms>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +125,7 @@ struct RoundRow {
     findings: Json<Vec<Finding>>,
     gate_run: Option<RunId>,
     child_id: Option<BeadId>,
+    post_due: Option<Ms>,
     at: Ms,
 }
 
@@ -191,6 +200,9 @@ pub(super) fn put(sql: &impl Sql, review: &Review) -> Result<(), SqlError> {
             review.queued_at.into(),
             review.not_before.into(),
             review.ended_at.into(),
+            text_or_null(review.sub),
+            review.forge_due.into(),
+            review.dismissed_at.into(),
         ],
     )
 }
@@ -208,6 +220,7 @@ pub(super) fn put_round(sql: &impl Sql, round: &Round) -> Result<(), SqlError> {
             json(&round.findings),
             text_or_null(round.gate_run),
             text_or_null(round.child_id),
+            round.post_due.into(),
             round.at.into(),
         ],
     )
@@ -254,6 +267,9 @@ impl From<ReviewRow> for Review {
             summary: row.summary,
             queued_at: row.queued_at.0,
             not_before: row.not_before.map(|at| at.0),
+            sub: row.sub,
+            forge_due: row.forge_due.map(|at| at.0),
+            dismissed_at: row.dismissed_at.map(|at| at.0),
             ended_at: row.ended_at.map(|at| at.0),
         }
     }
@@ -271,6 +287,7 @@ impl From<RoundRow> for Round {
             findings: row.findings.0,
             gate_run: row.gate_run,
             child_id: row.child_id,
+            post_due: row.post_due.map(|at| at.0),
             at: row.at.0,
         }
     }

@@ -1,6 +1,8 @@
 //! The rig's store on real SQLite.
 
 mod convoys;
+mod forge;
+mod full;
 mod memory;
 mod model;
 mod retention;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gastown::rig::store;
 use gastown::sql::Sql;
 use gastown::sql::migrate;
-use gastown_core::config::EffectiveRig;
+use gastown_core::config::{EffectiveRig, MergeStrategy, ReviewMode};
 use gastown_core::id::{
     AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, NudgeId, RigId, TownId,
 };
@@ -41,7 +41,7 @@ const SEEDS: u64 = 6;
 const STEPS: usize = 600;
 
 /// Every kind of row that a rig writes, as `Debug` prints it.
-const WRITES: [&str; 22] = [
+const WRITES: [&str; 23] = [
     "Acknowledged",
     "Agent",
     "Applied",
@@ -64,6 +64,7 @@ const WRITES: [&str; 22] = [
     "Round",
     "Step",
     "Usage",
+    "Watch",
 ];
 
 #[test]
@@ -84,12 +85,12 @@ fn sql_gives_back_what_memory_holds() {
     assert!(merged > 0, "no work went all the way");
 }
 
-struct World {
+pub(super) struct World {
     sql: TestSql,
-    state: Option<State>,
-    random: Random,
+    pub(super) state: Option<State>,
+    pub(super) random: Random,
     catalogue: Catalogue,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     version: u64,
     beads: BTreeMap<BeadId, Bead>,
     gone: BTreeSet<BeadId>,
@@ -282,6 +283,7 @@ impl World {
                 commit: random.maybe("c0ffee".to_owned()),
                 summary: random.maybe("It is fixed.".to_owned()),
                 files: vec!["src/a.rs".to_owned()],
+                pr_url: random.maybe("https://example.com/moved/pull/3".to_owned()),
             }),
             11..=14 => Command::Judge(Judge {
                 session: reviewer,
@@ -293,6 +295,10 @@ impl World {
                 files: vec!["src/a.rs".to_owned()],
                 commit: None,
             }),
+            15 if random.one_in(3) => {
+                Command::ResumeReview { review_id: bead_id, note: random.maybe("go on".to_owned()), actor }
+            }
+            15 if random.one_in(6) => Command::DismissReview { review_id: bead_id },
             15 => Command::PersonJudges {
                 review_id: bead_id,
                 verdict: random.pick(Verdict::ALL.iter().copied()).unwrap(),
@@ -335,7 +341,8 @@ impl World {
     fn event(&mut self) -> Option<Event> {
         let session = self.session();
         let instance_id = InstanceId::from_u128(1);
-        Some(match self.random.below(16) {
+        Some(match self.random.below(20) {
+            16..=19 => self.forge_answers()?,
             0..=3 => self.town_says(),
             4 => {
                 let rows = self.state.as_ref().unwrap().outbox.rows().to_vec();
@@ -412,6 +419,9 @@ impl World {
                 gates: if has_gates { vec!["make test".to_owned()] } else { Vec::new() },
                 code_review: !self.random.one_in(4),
                 max_concurrent_polecats: 3,
+                merge_strategy: self.random.pick(MergeStrategy::ALL.iter().copied()).unwrap(),
+                review_mode: self.random.pick(ReviewMode::ALL.iter().copied()).unwrap(),
+                auto_merge_delay_minutes: self.random.maybe(0),
                 ..EffectiveRig::default()
             },
             town_models: TownModels { model_profile: Some("balanced".to_owned()), ..TownModels::default() },
@@ -440,6 +450,7 @@ impl World {
             (1, _) => JobFact::Beat,
             (_, JobKind::Gates) => JobFact::Gates {
                 commit: job.spec.commit.clone().or_else(|| self.random.maybe("c0ffee".to_owned())),
+                onto: job.spec.target.as_ref().map(|_| "7a1e0000".to_owned()),
                 status: self.random.pick([
                     GatesStatus::Green,
                     GatesStatus::Green,

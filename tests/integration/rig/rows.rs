@@ -3,7 +3,7 @@
 use gastown::rig::store::{self, Filter, beads, events};
 use gastown::sql::migrate;
 use gastown_core::id::{
-    AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, NudgeId, RigId, RunId, TownId,
+    AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, MailId, NudgeId, RigId, RunId, TownId,
 };
 use gastown_core::limits::EVENTS_KEEP;
 use gastown_core::models::Catalogue;
@@ -18,16 +18,14 @@ use gastown_core::rig::command::NewBead;
 use gastown_core::rig::mail::{Mail, MailParty};
 use gastown_core::rig::nudge::{Nudge, NudgeMode, NudgePriority, NudgeSource, NudgeState};
 use gastown_core::rig::plan::EventRow;
-use gastown_core::rig::review::{
-    Finding, GateRun, GateRunResult, Job, JobPhase, JobSpec, MergeStrategy, Review, ReviewKind, ReviewState, Round,
-    Verdict,
-};
+use gastown_core::rig::review::{GateRun, Review, ReviewState, Round};
 use gastown_core::rig::state::{Rig, RigStatus};
 use gastown_core::rig::{self, Command, Context, State, Write};
-use gastown_core::session::{GateResult, GateStatus, JobKind, Kind, Step};
+use gastown_core::session::{Kind, Step};
 use gastown_core::time::Timestamp;
 use serde_json::json;
 
+use super::full::{full_gate_run, full_job, full_review, full_round, full_watch};
 use crate::support::TestSql;
 
 #[test]
@@ -43,6 +41,7 @@ fn every_field_comes_back() {
         Write::Review(Box::new(full_review())),
         Write::Round(full_round()),
         Write::GateRun(full_gate_run()),
+        Write::Watch(Box::new(full_watch())),
         Write::Job(Box::new(full_job())),
         Write::Mail(full_mail()),
         Write::Nudge(full_nudge()),
@@ -461,99 +460,6 @@ fn full_assignment(n: u32) -> Assignment {
         queued_at: at(11),
         started_at: Some(at(12)),
         running_at: Some(at(13)),
-        ended_at: None,
-    }
-}
-
-fn full_review() -> Review {
-    Review {
-        bead_id: bead(2),
-        kind: ReviewKind::Landing,
-        source_id: Some(bead(1)),
-        convoy_id: Some(ConvoyId::from_u128(3)),
-        branch: "polecat/toast/1".to_owned(),
-        target: "next".to_owned(),
-        strategy: MergeStrategy::Pr,
-        state: ReviewState::PrOpen,
-        head_commit: Some("c0ffee".to_owned()),
-        reviewed_commit: Some("c0ffee".to_owned()),
-        verdict: Some(Verdict::Approve),
-        verdict_by: Some("refinery".to_owned()),
-        round: 1,
-        feedback_round: 2,
-        child_id: Some(bead(4)),
-        is_merge_ordered: true,
-        merge_tries: 3,
-        merge_commit: Some("feed".to_owned()),
-        author_agent: Some(AgentId::from_u128(5)),
-        summary: Some("It is fixed.".to_owned()),
-        queued_at: at(1),
-        not_before: Some(at(2)),
-        ended_at: None,
-    }
-}
-
-fn full_round() -> Round {
-    let must = |line| Finding {
-        file: Some("a.rs".to_owned()),
-        line,
-        severity: "must".to_owned(),
-        message: "The name is wrong.".to_owned(),
-    };
-    Round {
-        review_id: bead(2),
-        n: 1,
-        commit_id: "c0ffee".to_owned(),
-        verdict: Verdict::RequestChanges,
-        by: "refinery".to_owned(),
-        summary: "Not yet.".to_owned(),
-        findings: vec![must(Some(3)), must(None)],
-        gate_run: Some(RunId::from_u128(1)),
-        child_id: Some(bead(4)),
-        at: at(3),
-    }
-}
-
-fn full_gate_run() -> GateRun {
-    let gate = GateResult {
-        command: "make test".to_owned(),
-        status: GateStatus::TimedOut,
-        exit_code: None,
-        duration_ms: 60_000,
-        output_tail: "…".to_owned(),
-    };
-    GateRun {
-        run_id: RunId::from_u128(1),
-        review_id: bead(2),
-        commit_id: Some("c0ffee".to_owned()),
-        onto: Some("feed".to_owned()),
-        result: GateRunResult::Red,
-        gates: vec![gate],
-        created_at: at(1),
-        ended_at: Some(at(2)),
-    }
-}
-
-fn full_job() -> Job {
-    Job {
-        job_id: JobId::from_u128(1),
-        kind: JobKind::Merge,
-        review_id: Some(bead(2)),
-        spec: JobSpec {
-            commit: Some("c0ffee".to_owned()),
-            branch: "polecat/toast/1".to_owned(),
-            target: Some("next".to_owned()),
-            run_id: Some(RunId::from_u128(1)),
-            gates: vec!["make test".to_owned()],
-            timeout_minutes: 20,
-            title: "Say hello".to_owned(),
-            bead_id: bead(1),
-        },
-        phase: JobPhase::Accepted,
-        orders: 2,
-        lease_until: Some(at(3)),
-        result: Some(json!({ "status": "error" })),
-        created_at: at(1),
         ended_at: None,
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn submit(plan: &mut Plan, submit: Submit) -> Result<Applied, Refusal
         }
         let session = SessionKey { assignment_id: live.assignment_id, epoch: live.epoch };
         let Submit { branch, commit, summary, .. } = submit;
-        let done = super::Done { session, branch, commit, summary, files: Vec::new() };
+        let done = super::Done { session, branch, commit, summary, files: Vec::new(), pr_url: None };
         super::reviews::apply_done(plan, done)?;
         return Ok(Applied::Bead(review_or_itself(plan, bead.bead_id)));
     }

@@ -161,6 +161,20 @@ pub enum Command {
         /// Who asks.
         actor: String,
     },
+    /// A person lets a parked review go on.
+    ResumeReview {
+        /// The review's bead.
+        review_id: BeadId,
+        /// Why, for the log.
+        note: Option<String>,
+        /// Who asks.
+        actor: String,
+    },
+    /// A person has seen that a review waits for them.
+    DismissReview {
+        /// The review's bead.
+        review_id: BeadId,
+    },
     /// The agent says what it is doing.
     SetStatus {
         /// Its session.
@@ -339,7 +353,9 @@ impl Command {
             | Self::Hook { bead_id, .. }
             | Self::Submit(Submit { bead_id, .. }) => vec![Reference::Bead(*bead_id)],
             Self::DeleteBead { bead_id, .. } | Self::MoveBead { bead_id, .. } => vec![Reference::Family(*bead_id)],
-            Self::PersonJudges { review_id, .. } => vec![Reference::Bead(*review_id)],
+            Self::PersonJudges { review_id, .. }
+            | Self::ResumeReview { review_id, .. }
+            | Self::DismissReview { review_id } => vec![Reference::Bead(*review_id)],
             Self::Done(Done { session, .. })
             | Self::Judge(Judge { session, .. })
             | Self::SetStatus { session, .. }
@@ -400,6 +416,8 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         Command::PersonJudges { review_id, verdict, feedback, actor } => {
             reviews::person_judges(plan, review_id, verdict, feedback, &actor)
         }
+        Command::ResumeReview { review_id, note, actor } => reviews::resume(plan, review_id, note.as_deref(), &actor),
+        Command::DismissReview { review_id } => reviews::dismiss(plan, review_id),
         Command::SetStatus { session, message } => agents::set_status(plan, session, message),
         Command::SetCheckpoint { session, data } => agents::set_checkpoint(plan, session, data),
         Command::SendMail(new) => messages::send_mail(plan, new),

@@ -8,7 +8,8 @@ use crate::rig::assignment::{self, Assignment, AssignmentOutcome, End, Pending, 
 use crate::rig::bead::{self, Bead, BeadOutcome, BeadStatus};
 use crate::rig::event::{SessionKey, live};
 use crate::rig::plan::{EventRow, Plan};
-use crate::rig::review::{self, Finding, Judgement, ReviewState, Verdict};
+use crate::rig::pr::{self, PrSub, WatchState};
+use crate::rig::review::{self, Finding, GateRunResult, Judgement, MergeStrategy, Review, ReviewState, Verdict};
 use crate::session::{Kind, Role};
 
 /// Paths that a bead remembers, over all its sessions.
@@ -27,6 +28,8 @@ pub struct Done {
     pub summary: Option<String>,
     /// Changed paths.
     pub files: Vec<String>,
+    /// A pull request that the agent opened.
+    pub pr_url: Option<String>,
 }
 
 /// A verdict of the refinery.
@@ -103,7 +106,26 @@ fn submit(plan: &mut Plan, source: &Bead, assignment: &Assignment, done: Done) {
         merge_files(bead, &done.files);
     });
     plan.status_changed(source.bead_id, source.status, BeadStatus::InReview, &actor);
-    review::open(plan, source, Some(assignment.agent_id), done.commit, done.summary);
+    let review_id = review::open(plan, source, Some(assignment.agent_id), done.commit, done.summary);
+    if let Some(url) = done.pr_url {
+        take_pr(plan, source.bead_id, review_id, &url);
+    }
+}
+
+/// A pull request that the agent opened counts only if it is of the rig's repository (domain.md 5.3).
+fn take_pr(plan: &mut Plan, source_id: BeadId, review_id: BeadId, url: &str) {
+    let strategy = plan.state().reviews.get(&review_id).map(|review| review.strategy);
+    match pr::parse_url(url, &plan.state().rig.git_url) {
+        Some(found) if strategy == Some(MergeStrategy::Pr) => pr::opened(plan, review_id, found),
+        Some(found) => {
+            plan.update_bead(source_id, |bead| drop(bead.metadata.insert("pr_url".to_owned(), json!(found.url))));
+        }
+        None => {
+            let event = plan.event("pr_creation_failed");
+            let data = json!({ "message": "the address is not of a pull request of this repository" });
+            plan.record(EventRow { bead_id: Some(source_id), data, ..event });
+        }
+    }
 }
 
 /// An exact repeat of the `done` that ended the assignment gets its first answer again.
@@ -159,11 +181,8 @@ pub(super) fn person_judges(
     let review = plan.state().reviews.get(&review_id).cloned().ok_or(Refusal::NoSuchBead(review_id))?;
     let can_be_judged = match review.state {
         ReviewState::Queued | ReviewState::Reviewing | ReviewState::Approved | ReviewState::ChangesRequested => true,
-        ReviewState::Reworking
-        | ReviewState::Merging
-        | ReviewState::PrOpen
-        | ReviewState::Merged
-        | ReviewState::Rejected => false,
+        ReviewState::PrOpen => !review.awaits_child(),
+        ReviewState::Reworking | ReviewState::Merging | ReviewState::Merged | ReviewState::Rejected => false,
     };
     let Some(head) = review.head_commit.clone().filter(|_| can_be_judged) else {
         return Err(Refusal::IllegalTransition(format!("a review that is {} cannot be judged", review.state)));
@@ -172,15 +191,68 @@ pub(super) fn person_judges(
     if verdict == Verdict::RequestChanges && words.trim().is_empty() {
         return Err(Refusal::FeedbackRequired);
     }
+    let run = plan.state().gate_run(review_id, &head).map(|run| run.result);
+    if verdict == Verdict::Approve && run == Some(GateRunResult::Red) {
+        return Err(Refusal::IllegalTransition(format!("the gates are red at {head}, and guard the merge")));
+    }
     if let Some(live) = plan.state().assignment_of_bead(review_id).map(|live| live.assignment_id) {
         assignment::stop(plan, live, Pending::Stopped, "judged", "a person gave the verdict");
     }
     bead::unpark(plan, review_id);
     plan.update_bead(review_id, Bead::clear_counters);
-    plan.update_review(review_id, |review| review.is_merge_ordered = verdict == Verdict::Approve);
+    pr::try_again(plan, review_id);
+    plan.update_review(review_id, |review| {
+        review.is_merge_ordered = verdict == Verdict::Approve;
+        if verdict == Verdict::RequestChanges {
+            review.round = 0; // A person asks for one more round, however many there were.
+        }
+    });
     let findings = findings_of(feedback, Vec::new());
     judged_by(plan, review_id, Judgement { commit: head, verdict, by: actor.to_owned(), summary: words, findings });
     Ok(Applied::Judged(review_id))
+}
+
+/// A person lets a review go on from where it is (domain.md 3.4): the counter that stopped it begins anew. Refused while
+/// it waits for nobody.
+pub(super) fn resume(plan: &mut Plan, review_id: BeadId, note: Option<&str>, actor: &str) -> Result<Applied, Refusal> {
+    let bead = live_bead(plan, review_id)?;
+    let review = plan.state().reviews.get(&review_id).cloned().ok_or(Refusal::NoSuchBead(review_id))?;
+    let is_backing_off = bead.not_before.is_some() || review.not_before.is_some() || review.merge_tries > 0;
+    if !waits_for_person(plan, &review) && !is_backing_off {
+        return Err(Refusal::IllegalTransition("this review waits for no person".to_owned()));
+    }
+    let code = bead.parked.map(|parked| parked.code);
+    plan.update_review(review_id, |review| match code.as_deref() {
+        Some("review_rounds") => review.round = 0,
+        Some("feedback_rounds") => review.feedback_round = 0,
+        _ => (),
+    });
+    pr::try_again(plan, review_id);
+    plan.update_bead(review_id, Bead::clear_counters);
+    bead::unpark(plan, review_id);
+    let event = plan.event("retried");
+    let data = json!({ "code": code, "note": note });
+    plan.record(EventRow { bead_id: Some(review_id), actor: actor.to_owned(), data, ..event });
+    Ok(Applied::Judged(review_id))
+}
+
+/// A person has seen what a review waits for, and wants to hear no more of it.
+pub(super) fn dismiss(plan: &mut Plan, review_id: BeadId) -> Result<Applied, Refusal> {
+    live_bead(plan, review_id)?;
+    let review = plan.state().reviews.get(&review_id).cloned().ok_or(Refusal::NoSuchBead(review_id))?;
+    if !waits_for_person(plan, &review) {
+        return Err(Refusal::IllegalTransition("this review waits for no person".to_owned()));
+    }
+    let now = plan.now();
+    plan.update_review(review_id, |review| review.dismissed_at = Some(now));
+    Ok(Applied::Judged(review_id))
+}
+
+fn waits_for_person(plan: &Plan, review: &Review) -> bool {
+    let state = plan.state();
+    let is_parked = state.live_bead(review.bead_id).is_some_and(|bead| bead.parked.is_some());
+    let is_degraded = state.watches.get(&review.bead_id).is_some_and(|watch| watch.state == WatchState::Degraded);
+    is_parked || is_degraded || review.sub == Some(PrSub::NeedsHuman)
 }
 
 /// Applies a judgement of the review's head.

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::{JobFact, Receipt};
 use crate::id::{BeadId, JobId};
 use crate::limits::{LEASE, MERGE_MOVED_RETRY, MERGE_TRIES, backoff};
-use crate::rig::bead::{self, PR_CONFLICT};
+use crate::rig::bead::{self, REVIEW_CHOICES};
 use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::review::{self, Finding, GateRunResult, Job, JobPhase, ReviewState, Verdict};
+use crate::rig::rules;
 pub(super) use crate::session::JobAnswer;
 use crate::session::{GateResult, GateStatus, GatesStatus, MergeStatus};
 
@@ -23,9 +24,13 @@ pub(super) fn job_reported(plan: &mut Plan, job_id: JobId, fact: JobFact) -> Rec
                 job.lease_until = Some(lease);
             });
         }
-        JobFact::Gates { commit, status, results, message } => {
+        JobFact::Gates { commit, onto, status, results, message } => {
             end_job(plan, job_id, json!({ "status": status, "message": message }));
-            gates_ended(plan, &job, commit, status, results, &message);
+            if job.spec.target.is_some() {
+                trial_ended(plan, &job, onto, status, results, message);
+            } else {
+                gates_ended(plan, &job, commit, status, results, &message);
+            }
         }
         JobFact::Merge { status, merge_commit, files, results, message } => {
             end_job(plan, job_id, json!({ "status": status, "merge_commit": merge_commit, "message": message }));
@@ -53,6 +58,11 @@ pub(super) fn job_answered(plan: &mut Plan, job_id: JobId, answer: JobAnswer) ->
 pub(crate) fn give_up_job(plan: &mut Plan, job: &Job, message: &str) {
     let Some(review_id) = job.review_id else { return };
     match job.spec.run_id {
+        Some(_) if job.spec.target.is_some() => {
+            fill_run(plan, job, None, None, GatesStatus::Error, Vec::new());
+            review::move_to(plan, review_id, ReviewState::Approved);
+            bead::park(plan, review_id, "gates_error", message, REVIEW_CHOICES);
+        }
         Some(_) => gates_ended(plan, job, None, GatesStatus::Error, Vec::new(), message),
         None => {
             review::move_to(plan, review_id, ReviewState::Approved);
@@ -60,9 +70,6 @@ pub(crate) fn give_up_job(plan: &mut Plan, job: &Job, message: &str) {
         }
     }
 }
-
-/// What a person may choose for a parked review (domain.md 3.4).
-pub(crate) const REVIEW_CHOICES: &[&str] = &["resume", "approve", "request_changes", "reject"];
 
 /// Ends a job row with its result.
 pub(crate) fn end_job(plan: &mut Plan, job_id: JobId, result: Value) {
@@ -84,20 +91,7 @@ fn gates_ended(
     message: &str,
 ) {
     let Some(review_id) = job.review_id else { return };
-    let now = plan.now();
-    if let Some(mut run) = job.spec.run_id.and_then(|id| plan.state().gate_runs.get(&id)).cloned() {
-        run.commit_id = commit.clone().or(run.commit_id);
-        run.gates = results;
-        run.ended_at = Some(now);
-        run.result = match status {
-            GatesStatus::Green => GateRunResult::Green,
-            GatesStatus::Red => GateRunResult::Red,
-            GatesStatus::TargetRed | GatesStatus::Error | GatesStatus::NoCommit | GatesStatus::Conflict => {
-                GateRunResult::Error
-            }
-        };
-        plan.write(Write::GateRun(run));
-    }
+    fill_run(plan, job, commit.clone(), None, status, results);
     if let Some(head) = commit {
         plan.update_review(review_id, |review| review.head_commit = review.head_commit.take().or(Some(head)));
     }
@@ -111,6 +105,57 @@ fn gates_ended(
             bead::park(plan, review_id, "gates_error", message, REVIEW_CHOICES);
         }
     }
+}
+
+/// Writes what became of a job's gate run.
+fn fill_run(
+    plan: &mut Plan,
+    job: &Job,
+    commit: Option<String>,
+    onto: Option<String>,
+    status: GatesStatus,
+    results: Vec<GateResult>,
+) {
+    let now = plan.now();
+    let Some(mut run) = job.spec.run_id.and_then(|id| plan.state().gate_runs.get(&id)).cloned() else { return };
+    run.commit_id = commit.or(run.commit_id);
+    run.onto = onto.or(run.onto);
+    run.gates = results;
+    run.ended_at = Some(now);
+    run.result = match status {
+        GatesStatus::Green => GateRunResult::Green,
+        GatesStatus::Red => GateRunResult::Red,
+        GatesStatus::TargetRed | GatesStatus::Error | GatesStatus::NoCommit | GatesStatus::Conflict => {
+            GateRunResult::Error
+        }
+    };
+    plan.write(Write::GateRun(run));
+}
+
+/// The gates ran on the trial merge of a pull request. Green: the forge is asked to merge (R21). Everything else means
+/// what it means of a direct merge.
+fn trial_ended(
+    plan: &mut Plan,
+    job: &Job,
+    onto: Option<String>,
+    status: GatesStatus,
+    results: Vec<GateResult>,
+    message: String,
+) {
+    fill_run(plan, job, None, onto, status, results.clone());
+    let Some(review_id) = job.review_id else { return };
+    let status = match status {
+        GatesStatus::Green => {
+            let now = plan.now();
+            return plan.update_review(review_id, |review| review.forge_due = Some(now));
+        }
+        GatesStatus::Red => MergeStatus::GatesRed,
+        GatesStatus::TargetRed => MergeStatus::TargetRed,
+        GatesStatus::Error => MergeStatus::Error,
+        GatesStatus::NoCommit => MergeStatus::NoCommit,
+        GatesStatus::Conflict => MergeStatus::Conflict,
+    };
+    merge_ended(plan, job, MergeEnd { status, merge_commit: None, files: Vec::new(), results, message });
 }
 
 struct MergeEnd {
@@ -173,24 +218,15 @@ fn try_merge_later(plan: &mut Plan, review_id: BeadId, code: &str, message: &str
 
 fn conflicted(plan: &mut Plan, review_id: BeadId, files: &[String]) {
     let Some(settings) = plan.state().rig.settings.as_ref() else { return };
-    let (resolves, rounds_max) = (settings.config.auto_resolve_merge_conflicts, settings.config.max_feedback_rounds);
+    let resolves = settings.config.auto_resolve_merge_conflicts;
     let Some(review) = plan.state().reviews.get(&review_id).cloned() else { return };
-    let list = files.join(", ");
-    let parked = if !resolves {
-        Some(("merge_conflict", format!("The branch conflicts with {} in: {list}", review.target)))
-    } else if review.feedback_round >= rounds_max {
-        Some(("feedback_rounds", format!("The branch conflicts again after {rounds_max} rounds, in: {list}")))
+    review::move_to(plan, review_id, ReviewState::Approved);
+    if resolves {
+        rules::child::answer_conflict(plan, &review, files);
     } else {
-        None
-    };
-    if let Some((code, message)) = parked {
-        review::move_to(plan, review_id, ReviewState::Approved);
-        return bead::park(plan, review_id, code, &message, REVIEW_CHOICES);
+        let message = format!("The branch conflicts with {} in: {}", review.target, files.join(", "));
+        bead::park(plan, review_id, "merge_conflict", &message, REVIEW_CHOICES);
     }
-    plan.update_review(review_id, |review| review.feedback_round += 1);
-    let title = format!("Resolve the conflict of {} with {}", review.branch, review.target);
-    let body = format!("Merge origin/{} into {}. Files in conflict: {list}", review.target, review.branch);
-    review::make_child(plan, review_id, PR_CONFLICT, title, body);
 }
 
 /// Red gates as findings: the command and the end of its output.

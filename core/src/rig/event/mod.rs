@@ -1,17 +1,19 @@
 //! Facts: what happened outside, applied to the tables of domain.md 3.2, 5.2 and 7.2. A fact is never refused; one
 //! that comes late, twice, or about a superseded session changes nothing and says so by its [`Receipt`].
 
+mod forge;
 mod jobs;
 mod sessions;
 mod town;
 
-pub(super) use jobs::{REVIEW_CHOICES, end_job, give_up_job, red_gates};
+pub use forge::{ForgeCall, ForgeFact};
+pub(super) use jobs::{end_job, give_up_job, red_gates};
 pub(super) use sessions::end_with_pending;
 
 use super::assignment::{Assignment, Phase};
 use super::command::Reference;
 use super::plan::{Plan, Write};
-use crate::id::JobId;
+use crate::id::{BeadId, JobId};
 use crate::protocol::{Numbered, TownToRig};
 pub use crate::session::{Beat, JobAnswer, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
 use crate::session::{GateResult, GatesStatus, MergeStatus};
@@ -35,6 +37,8 @@ pub enum Event {
     SessionAnswered(SessionKey, SessionAnswer),
     /// The runtime answered a job order.
     JobAnswered(JobId, JobAnswer),
+    /// A call of the forge about this review came to an end.
+    ForgeAnswered(BeadId, ForgeFact),
 }
 
 /// What a report about a job says.
@@ -46,6 +50,8 @@ pub enum JobFact {
     Gates {
         /// The commit that was tested.
         commit: Option<String>,
+        /// Trial merge: the target's commit that it was merged into.
+        onto: Option<String>,
         /// Result.
         status: GatesStatus,
         /// One per gate.
@@ -92,7 +98,8 @@ impl Event {
             | Self::JobReported(..)
             | Self::StartAnswered(..)
             | Self::SessionAnswered(..)
-            | Self::JobAnswered(..) => Vec::new(),
+            | Self::JobAnswered(..)
+            | Self::ForgeAnswered(..) => Vec::new(),
         }
     }
 }
@@ -135,6 +142,7 @@ pub fn apply(plan: &mut Plan, event: Event) -> Receipt {
         },
         Event::JobReported(job_id, fact) => jobs::job_reported(plan, job_id, fact),
         Event::JobAnswered(job_id, answer) => jobs::job_answered(plan, job_id, answer),
+        Event::ForgeAnswered(review_id, fact) => forge::forge_answered(plan, review_id, fact),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::rig::command::{self, Reference};
 use crate::rig::convoy;
 use crate::rig::mail::{self, Mail};
 use crate::rig::plan::{EventRow, Plan, Write};
+use crate::rig::pr;
 use crate::rig::rules;
 use crate::rig::state::Settings;
 use crate::rig::{answer, triage};
@@ -74,6 +75,7 @@ fn configured(plan: &mut Plan, configure: protocol::Configure) {
         });
     });
     rules::breaker::half_open(plan);
+    pr::settings_changed(plan);
 }
 
 /// What holds for the whole town. A repeat changes nothing.

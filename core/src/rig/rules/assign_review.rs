@@ -56,6 +56,9 @@ pub(crate) fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     if review.head_commit.is_none() || !super::gates::is_green(plan, review) {
         return wait(WaitCode::WaitingGates, "It waits for green gates at its newest commit.");
     }
+    if super::open_pr::is_shown_first(plan, review) {
+        return wait(WaitCode::WaitingReview, "Its pull request is being opened.");
+    }
     if !review::is_lane_free(plan, review) {
         return wait(WaitCode::WaitingReview, "Another branch is being reviewed or merged into the same target.");
     }

@@ -3,8 +3,7 @@
 
 use crate::id::BeadId;
 use crate::limits::ATTEMPTS;
-use crate::rig::bead::{self, BeadType, FailureCode, FailureSource};
-use crate::rig::event::REVIEW_CHOICES;
+use crate::rig::bead::{self, BeadType, FailureCode, FailureSource, REVIEW_CHOICES};
 use crate::rig::plan::Plan;
 
 pub(crate) fn run(plan: &mut Plan) {

@@ -1,26 +1,21 @@
-//! R12: close the loop of a rework. A closed child brings the branch's new head back to the queue; a failed one puts
+//! R12: close the loop of a rework, or of a repair on a pull request. A closed child brings the branch's new head back to the queue; a failed one puts
 //! the review in front of a person.
 
-use crate::rig::bead::{self, Bead, BeadStatus};
-use crate::rig::event::REVIEW_CHOICES;
+use crate::rig::bead::{self, Bead, BeadStatus, REVIEW_CHOICES};
 use crate::rig::plan::Plan;
-use crate::rig::review::{self, Review, ReviewState};
+use crate::rig::review::{self, Review};
 
 pub(crate) fn run(plan: &mut Plan) {
     let ended: Vec<(Review, Bead)> = plan
         .state()
         .reviews
         .values()
-        .filter(|review| review.is_live() && review.state == ReviewState::Reworking)
+        .filter(|review| review.is_live() && review.awaits_child())
         .filter_map(|review| Some((review.clone(), plan.state().beads.get(&review.child_id?)?.clone())))
         .filter(|(_, child)| !child.is_live())
         .collect();
     for (review, child) in ended {
-        plan.update_review(review.bead_id, |review| {
-            review.child_id = None;
-            review.head_commit = child.head_commit.or(review.head_commit.take());
-        });
-        review::move_to(plan, review.bead_id, ReviewState::Queued);
+        review::queue_again(plan, review.bead_id, child.head_commit);
         if child.status == BeadStatus::Failed {
             let message = child.failure.map_or_else(|| "the rework failed".to_owned(), |failure| failure.message);
             let message = format!("\"{}\" failed: {message}", child.title);

@@ -27,6 +27,13 @@ pub(crate) fn run(plan: &mut Plan) {
     }
 }
 
+/// What an approved review waits for while the gates of its head run; a red run takes the approval away (R17).
+pub(crate) fn blocks(plan: &Plan, review: &Review) -> Option<Wait> {
+    let run = plan.state().gate_run(review.bead_id, review.head_commit.as_deref()?)?;
+    let is_running = run.result == GateRunResult::Running;
+    is_running.then(|| Wait::new(review.bead_id, WaitCode::WaitingGates, "The gates are running.", plan.now()))
+}
+
 /// Whether the gates say nothing against this review: green at its head, or none configured.
 pub(crate) fn is_green(plan: &Plan, review: &Review) -> bool {
     let has_gates = plan.state().rig.settings.as_ref().is_some_and(|settings| !settings.config.gates.is_empty());
@@ -39,7 +46,8 @@ pub(crate) fn is_green(plan: &Plan, review: &Review) -> bool {
 }
 
 fn is_running(plan: &Plan, review: &Review) -> bool {
-    plan.state().gate_runs.values().any(|run| run.review_id == review.bead_id && run.result == GateRunResult::Running)
+    let mut runs = plan.state().gate_runs.values().filter(|run| run.review_id == review.bead_id && run.onto.is_none());
+    runs.any(|run| run.result == GateRunResult::Running)
 }
 
 fn needs_run(plan: &Plan, review: &Review) -> bool {
@@ -60,6 +68,15 @@ fn is_allowed(plan: &Plan) -> bool {
 }
 
 fn order(plan: &mut Plan, review: &Review) {
+    order_run(plan, review, None);
+}
+
+/// Orders the gates on the trial merge of the head into its target's tip (R21).
+pub(crate) fn order_trial(plan: &mut Plan, review: &Review) {
+    order_run(plan, review, Some(review.target.clone()));
+}
+
+fn order_run(plan: &mut Plan, review: &Review, onto: Option<String>) {
     let (run_id, job_id) = (plan.mint(), plan.mint());
     let Some(settings) = plan.state().rig.settings.as_ref() else { return };
     let (gates, timeout_minutes) = (settings.config.gates.clone(), settings.config.gate_timeout_minutes);
@@ -68,7 +85,7 @@ fn order(plan: &mut Plan, review: &Review) {
         run_id,
         review_id: review.bead_id,
         commit_id: review.head_commit.clone(),
-        onto: None,
+        onto: onto.clone(),
         result: GateRunResult::Running,
         gates: Vec::new(),
         created_at: now,
@@ -81,7 +98,7 @@ fn order(plan: &mut Plan, review: &Review) {
         spec: JobSpec {
             commit: review.head_commit.clone(),
             branch: review.branch.clone(),
-            target: None,
+            target: onto,
             run_id: Some(run_id),
             gates,
             timeout_minutes,

@@ -1,4 +1,5 @@
-//! R17: red gates spare the refinery. Changes are requested by the gates, with their output as findings.
+//! R17: red gates spare the refinery. Changes are requested by the gates, with their output as findings; also of a head
+//! that a person approved while they ran.
 
 use crate::rig::event::red_gates;
 use crate::rig::plan::Plan;
@@ -9,7 +10,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .state()
         .reviews
         .values()
-        .filter(|review| review.is_live() && review.state == ReviewState::Queued)
+        .filter(|review| review.is_live() && matches!(review.state, ReviewState::Queued | ReviewState::Approved))
         .filter_map(|review| plan.state().gate_run(review.bead_id, review.head_commit.as_deref()?))
         .filter(|run| run.result == GateRunResult::Red)
         .cloned()

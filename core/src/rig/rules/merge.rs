@@ -1,7 +1,6 @@
 //! R20: approved work lands. One merge job at a time in each lane; the runtime merges, runs the gates on the result,
 //! pushes and verifies (domain.md 7.4).
 
-use crate::protocol::is_feature_branch;
 use crate::rig::plan::{Plan, Write};
 use crate::rig::review::{self, Job, JobPhase, JobSpec, MergeStrategy, Review, ReviewState};
 use crate::rig::wait::{Wait, WaitCode};
@@ -42,7 +41,10 @@ fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     if rig.town.paused {
         return wait(WaitCode::Paused, "The town is paused.");
     }
-    if !settings.config.auto_merge && !review.is_merge_ordered && !is_feature_branch(&review.target) {
+    if let Some(wait) = super::gates::blocks(plan, review) {
+        return Some(wait);
+    }
+    if !settings.config.auto_merge && !review.is_merge_ordered && !review.is_into_feature_branch() {
         return wait(WaitCode::WaitingHuman, "A person has to approve the merge.");
     }
     if let Some(until) = review.not_before.filter(|&until| until > now) {
@@ -55,7 +57,8 @@ fn obstacle(plan: &Plan, review: &Review) -> Option<Wait> {
     None
 }
 
-fn say(plan: &mut Plan, review: &Review, wait: Wait) {
+/// States a review's wait, for the review and for the work that it is of.
+pub(crate) fn say(plan: &mut Plan, review: &Review, wait: Wait) {
     if let Some(source) = review.source_id {
         plan.wait(Wait { bead_id: source, ..wait.clone() }.other(review.bead_id));
     }

@@ -4,6 +4,7 @@
 use crate::id::BeadId;
 use crate::rig::bead::{Bead, BeadStatus, BeadType};
 use crate::rig::plan::{EventRow, Plan};
+use crate::rig::pr::PrSub;
 use crate::rig::review::{self, Review, ReviewState};
 
 pub(crate) fn run(plan: &mut Plan) {
@@ -44,19 +45,20 @@ fn possible_state(plan: &Plan, review: &Review) -> Option<ReviewState> {
     let state = plan.state();
     match review.state {
         ReviewState::Reviewing => state.assignment_of_bead(review.bead_id).is_none().then_some(ReviewState::Queued),
-        ReviewState::Reworking => {
+        ReviewState::PrOpen if review.sub != Some(PrSub::Fixing) => {
+            (!state.watches.contains_key(&review.bead_id)).then_some(ReviewState::Approved)
+        }
+        ReviewState::Reworking | ReviewState::PrOpen => {
             let child_in_view = review.child_id.is_some_and(|child| state.beads.contains_key(&child));
             (!child_in_view).then_some(ReviewState::Queued)
         }
         ReviewState::Merging => {
-            let has_job =
-                state.jobs.values().any(|job| job.review_id == Some(review.bead_id) && job.ended_at.is_none());
-            (!has_job).then_some(ReviewState::Approved)
+            let is_out = state.live_jobs(review.bead_id).next().is_some() || review.forge_due.is_some();
+            (!is_out).then_some(ReviewState::Approved)
         }
         ReviewState::Queued
         | ReviewState::ChangesRequested
         | ReviewState::Approved
-        | ReviewState::PrOpen
         | ReviewState::Merged
         | ReviewState::Rejected => None,
     }

@@ -5,6 +5,8 @@
 use crate::limits::{AGENT_IDLE, ALARM_LIVE, IDLE_EXIT};
 use crate::rig::agent::AgentRole;
 use crate::rig::plan::Plan;
+use crate::rig::pr;
+use crate::rig::review::ReviewState;
 use crate::rig::wait;
 use crate::time::Timestamp;
 
@@ -30,7 +32,14 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
     let jobs = state.jobs.values().filter_map(|job| job.lease_until);
     let beads =
         state.beads.values().filter(|bead| bead.is_live()).flat_map(|b| [b.not_before, b.claimed_until]).flatten();
-    let reviews = state.reviews.values().filter_map(|review| review.not_before);
+    let reviews = state.reviews.values().flat_map(|review| [review.not_before, review.forge_due]).flatten();
+    let polls = state.watches.values().filter(|watch| watch.is_open()).map(|watch| watch.poll_at);
+    let posts = state.rounds.values().filter_map(|round| round.post_due);
+    let merges = state
+        .reviews
+        .values()
+        .filter(|review| review.state == ReviewState::PrOpen)
+        .filter_map(|review| pr::merges_at(state, review));
     let agents = state
         .agents
         .values()
@@ -46,6 +55,9 @@ pub(crate) fn next_deadline(plan: &Plan) -> Option<Timestamp> {
         .chain(jobs)
         .chain(beads)
         .chain(reviews)
+        .chain(polls)
+        .chain(posts)
+        .chain(merges)
         .chain(agents)
         .chain(breaker)
         .chain(waits)

@@ -120,7 +120,7 @@ impl Bead {
             skipped: bead.skipped,
             assignee_name: agent_id.and_then(name).or_else(|| newest.agent_name.clone().filter(|_| shows_worker)),
             branch: bead.branch.clone(),
-            pr_url: None,
+            pr_url: bead.metadata.get("pr_url").and_then(Value::as_str).map(str::to_owned),
             review_state: review.map(|review| review.state).or(newest.review_state),
             requested_model: bead.model.as_ref().map(|model| model.as_str().to_owned()),
             last_model: live.and_then(|a| a.model.as_ref()).map(ToString::to_string).or_else(|| newest.model.clone()),

@@ -17,6 +17,7 @@ pub mod molecule;
 pub mod nudge;
 pub mod prime;
 pub mod read;
+pub mod review;
 pub mod service;
 pub mod session;
 pub mod sling;

@@ -138,7 +138,7 @@ pub fn rework(state: &State, bead: &crate::rig::bead::Bead) -> Option<ReworkCont
     let round = rounds(state, review.bead_id).last().copied()?;
     let source = review.source_id.and_then(|id| state.beads.get(&id));
     Some(ReworkContext {
-        feedback: feedback(round),
+        feedback: round.text(),
         branch: review.branch.clone(),
         target_branch: review.target.clone(),
         files: round.findings.iter().filter_map(|finding| finding.file.clone()).collect(),
@@ -160,19 +160,12 @@ pub fn review(state: &State, review: &Review, source: Option<Bead>) -> ReviewCon
         gates: run.map(|run| run.gates.clone()).unwrap_or_default(),
         previous_rounds: rounds(state, review.bead_id)
             .into_iter()
-            .map(|round| PreviousRound { feedback: feedback(round), at: round.at })
+            .map(|round| PreviousRound { feedback: round.text(), at: round.at })
             .collect(),
-        pr_url: None,
+        pr_url: state.watches.get(&review.bead_id).map(|watch| watch.url.clone()),
     }
 }
 
 fn rounds(state: &State, review_id: BeadId) -> Vec<&Round> {
     state.rounds.range((review_id, 0)..=(review_id, u32::MAX)).map(|(_, round)| round).collect()
-}
-
-fn feedback(round: &Round) -> String {
-    let mut lines = vec![round.summary.clone()];
-    lines.extend(round.findings.iter().map(|finding| finding.message.clone()).filter(|m| *m != round.summary));
-    lines.retain(|line| !line.is_empty());
-    lines.join("\n\n")
 }

@@ -7,6 +7,7 @@ use super::agent::Agent;
 use super::bead::{Bead, Failure};
 use super::event::Event;
 use super::mayor::MayorStatus;
+use super::review::MergeQueue;
 use super::town::{Rig, Town};
 use crate::breaker::BreakerState;
 use crate::id::InstanceId;
@@ -29,14 +30,6 @@ pub struct Snapshot {
     pub status: TownStatus,
     pub events: Vec<Event>,
     pub truncated: bool,
-}
-
-/// **MergeQueue** without activity.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
-pub struct MergeQueue {
-    pub needs_attention: Vec<Bead>,
-    pub in_flight: Vec<Bead>,
 }
 
 /// **Escalation**.

@@ -7,7 +7,6 @@ use gastown_core::config::EffectiveRig;
 use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, TownId};
 use gastown_core::models::{Catalogue, RigModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, RigToTown, TownBreaker, TownState, TownToRig};
-use gastown_core::rig::assignment::Phase;
 use gastown_core::rig::breaker::Breaker;
 use gastown_core::rig::command::{BeadPatch, Done, Judge, NewBead};
 use gastown_core::rig::event::{Beat, JobAnswer, JobFact, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
@@ -20,6 +19,7 @@ use gastown_core::time::Timestamp;
 use super::{START, bead_id, duration, split};
 
 mod convoy;
+mod forge;
 mod hands;
 mod messages;
 mod reports;
@@ -277,6 +277,11 @@ impl Player {
             ["nudges", agent] => self.tell_nudges(agent),
             ["took", agent, text] => self.took(agent, text),
             ["read", agent, text] => self.has_read(agent, text),
+            ["resume", name] => {
+                self.command(Command::ResumeReview { review_id: self.bead(name), note: None, actor: "ann".into() })
+            }
+            ["dismiss", name] => self.command(Command::DismissReview { review_id: self.bead(name) }),
+            ["pr", name, rest @ ..] => self.forge(name, rest),
             ["job-accepted"] => {
                 let job = self.job();
                 self.observe(vec![Event::JobAnswered(job, JobAnswer::Accepted)]);
@@ -290,6 +295,11 @@ impl Player {
             ["wait", span] => self.pass(duration(span)),
             ["waits"] => self.tell_waits(),
             ["agents"] => self.tell_agents(),
+            ["body", name] => {
+                let bead = &self.state.as_ref().unwrap().beads[&self.bead(name)];
+                let body = bead.body.clone().unwrap_or_default();
+                self.told.extend(body.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+            }
             ["alarm"] => {
                 let text =
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
@@ -361,9 +371,11 @@ impl Player {
             commit: Some("c0ffee".into()),
             summary: None,
             files: Vec::new(),
+            pr_url: None,
         };
         for pair in rest.chunks(2) {
             match *pair {
+                ["pr_url", url] => done.pr_url = Some(url.to_owned()),
                 ["commit", "unknown"] => done.commit = None,
                 ["commit", commit] => done.commit = Some(commit.to_owned()),
                 ["branch", branch] => done.branch = branch.to_owned(),
@@ -418,8 +430,10 @@ impl Player {
     fn gates(&mut self, status: &str, rest: &[&str]) {
         let status: GatesStatus = status.parse().unwrap();
         let commit = self.live_job().spec.commit.clone().or_else(|| rest.first().map(|&c| c.to_owned()));
+        let onto = self.live_job().spec.target.as_ref().map(|_| "7a1e0000".to_owned());
         let fact = JobFact::Gates {
             commit,
+            onto,
             status,
             results: gate_results(status == GatesStatus::Green),
             message: String::new(),
@@ -450,6 +464,13 @@ impl Player {
             ["review", "off"] => self.config.code_review = false,
             ["auto_merge", "off"] => self.config.auto_merge = false,
             ["conflicts", "off"] => self.config.auto_resolve_merge_conflicts = false,
+            ["feedback", "off"] => self.config.auto_resolve_pr_feedback = false,
+            ["feedback_rounds", n] => self.config.max_feedback_rounds = n.parse().unwrap(),
+            ["strategy", strategy] => self.config.merge_strategy = strategy.parse().unwrap(),
+            ["mode", mode] => self.config.review_mode = mode.parse().unwrap(),
+            ["delay", "never"] => self.config.auto_merge_delay_minutes = None,
+            ["delay", minutes] => self.config.auto_merge_delay_minutes = Some(minutes.parse().unwrap()),
+            ["git_url", url] => self.state.as_mut().unwrap().rig.git_url = url.to_owned(),
             [] => (),
             _ => panic!("config: {rest:?}"),
         }
@@ -734,8 +755,4 @@ impl Player {
 fn agent_name(state: &State, other: &State, assignment: &gastown_core::rig::assignment::Assignment) -> String {
     let agent = state.agents.get(&assignment.agent_id).or_else(|| other.agents.get(&assignment.agent_id));
     agent.map_or_else(|| assignment.agent_id.short(), |agent| agent.name.clone())
-}
-
-fn dollars(micros: u64) -> u64 {
-    micros / 1_000_000
 }

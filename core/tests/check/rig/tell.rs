@@ -1,5 +1,7 @@
 //! What a step led to, in words.
 
+use gastown_core::rig::assignment::Phase;
+
 use super::*;
 
 impl Player {
@@ -21,8 +23,15 @@ impl Player {
             self.told.push(format!("{} deleted", self.name(*id)));
         }
         for (id, review) in &after.reviews {
-            if before.reviews.get(id).map(|review| review.state) != Some(review.state) {
-                self.told.push(format!("{} review {}", self.name(*id), review.state));
+            let shown = |review: &gastown_core::rig::review::Review| (review.state, review.sub);
+            if before.reviews.get(id).map(shown) != Some(shown(review)) {
+                let sub = review.sub.map(|sub| format!(" {sub}")).unwrap_or_default();
+                self.told.push(format!("{} review {}{sub}", self.name(*id), review.state));
+            }
+        }
+        for (id, watch) in &after.watches {
+            if before.watches.get(id).map(|watch| watch.state) != Some(watch.state) {
+                self.told.push(format!("{} pull request {} {}", self.name(*id), watch.number, watch.state));
             }
         }
         for (id, assignment) in &after.assignments {
@@ -112,6 +121,20 @@ impl Player {
                 let target = job.spec.target.clone().map(|target| format!(" into {target}")).unwrap_or_default();
                 format!("-> {} {commit}{target}", job.kind)
             }
+            Effect::CancelJob(id) => format!("-> cancel {}", state.jobs.get(id).map_or("job", |job| job.kind.as_str())),
+            Effect::OpenPr(id) => format!("-> open pull request of {}", self.name(*id)),
+            Effect::PollPr(id) => {
+                let etag = state.watches[id].etag.clone().map(|etag| format!(" etag {etag}")).unwrap_or_default();
+                format!("-> poll pull request of {}{etag}", self.name(*id))
+            }
+            Effect::MergePr(id) => {
+                let head = state.reviews[id].head_commit.clone().unwrap_or_default();
+                format!("-> merge pull request of {} at {head}", self.name(*id))
+            }
+            Effect::PostReview { review_id, round } => {
+                let findings = state.rounds[&(*review_id, *round)].findings.len();
+                format!("-> post round {round} of {}, findings: {findings}", self.name(*review_id))
+            }
             Effect::SendToTown => String::new(),
         }
     }
@@ -156,4 +179,8 @@ impl Player {
         let found = agents.find(|agent| agent.name.eq_ignore_ascii_case(name));
         found.unwrap_or_else(|| panic!("no agent {name}")).agent_id
     }
+}
+
+fn dollars(micros: u64) -> u64 {
+    micros / 1_000_000
 }

@@ -2,6 +2,10 @@
 
 use gastown_core::rig::assignment::Phase;
 
+use gastown_core::rig::pr::{PrSub, Watch, WatchState};
+use gastown_core::rig::review::{MergeStrategy, Review, ReviewState};
+use gastown_core::session::JobKind;
+
 use super::{Player, agent_name};
 
 /// Walks a rig through random steps, all of them checked, then lets it work without faults until nothing is left to do
@@ -10,6 +14,12 @@ pub(crate) fn walk(seed: u64, steps: usize) -> Vec<String> {
     let mut player = Player::new();
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut taken = Vec::new();
+    if seed % 2 == 1 {
+        for setting in ["config strategy pr", "config delay 0", "config mode comments"].iter().take(2 + dice.below(2)) {
+            player.run(setting);
+            taken.push((*setting).to_owned());
+        }
+    }
     for _ in 0..steps {
         if let Some(step) = player.random_step(&mut dice) {
             println!("> {step}");
@@ -98,6 +108,28 @@ const HAND_STEPS: [&str; 14] = [
     "remove A",
 ];
 
+/// What a forge says of a review's pull request.
+const FORGE_STEPS: [&str; 18] = [
+    "opened",
+    "opened 8",
+    "opened",
+    "poll",
+    "poll",
+    "poll checks pending",
+    "poll checks red says words",
+    "poll threads 1",
+    "poll mergeable conflict",
+    "poll mergeable unknown",
+    "poll head d00d",
+    "poll approval required",
+    "poll state closed",
+    "merged",
+    "refused",
+    "failed open transient",
+    "failed poll permanent",
+    "failed merge bad_shape",
+];
+
 impl Player {
     fn random_step(&mut self, dice: &mut Dice) -> Option<String> {
         let agents = self.live_agents();
@@ -105,7 +137,14 @@ impl Player {
         let has_job = state.jobs.values().any(|job| job.ended_at.is_none());
         let beads: Vec<String> = self.beads.values().filter(|name| name.starts_with('b')).cloned().collect();
         let known: Vec<String> = state.agents.values().map(|agent| agent.name.clone()).collect();
-        Some(match dice.below(24) {
+        Some(match dice.below(28) {
+            24..=26 => self.random_forge_step(dice)?,
+            27 => {
+                let reviews: Vec<String> = self.beads.values().filter(|name| name.starts_with("mr")).cloned().collect();
+                let steps =
+                    ["resume R", "judge R approve", "judge R request_changes words", "judge R reject", "dismiss R"];
+                dice.pick(&steps)?.replace('R', dice.pick(&reviews)?)
+            }
             0 | 1 if beads.len() < 30 => {
                 let mut step = format!("create b{}", beads.len() + 1);
                 if dice.below(3) == 0 {
@@ -135,14 +174,57 @@ impl Player {
     }
 
     fn random_job_step(&self, dice: &mut Dice) -> String {
-        let is_merge = self.live_job().spec.target.is_some();
+        let is_merge = self.live_job().kind == JobKind::Merge;
         let merges = ["merged", "merged", "conflict", "gates_red", "target_red", "target_moved", "no_commit", "error"];
-        let gates = ["green", "green", "red", "error", "no_commit"];
+        let gates = ["green", "green", "red", "error", "no_commit", "target_red", "conflict"];
         if is_merge {
             format!("merge {}", merges[dice.below(merges.len())])
         } else {
             format!("gates {} beef", gates[dice.below(gates.len())])
         }
+    }
+
+    /// An answer of the forge that some review with a pull request may or may not wait for.
+    fn random_forge_step(&self, dice: &mut Dice) -> Option<String> {
+        let reviews = &self.state.as_ref().unwrap().reviews;
+        let shown = reviews.values().filter(|review| review.strategy == MergeStrategy::Pr);
+        let names: Vec<String> = shown.map(|review| self.name(review.bead_id)).collect();
+        Some(format!("pr {} {}", dice.pick(&names)?, dice.pick(&FORGE_STEPS)?))
+    }
+
+    /// What the forge of a calm world says next: about pull requests that are to be opened, looked at, or merged.
+    fn calm_forge_step(&self) -> Option<String> {
+        let state = self.state.as_ref().unwrap();
+        let is_parked = |review: &Review| state.beads[&review.bead_id].parked.is_some();
+        let shown = |review: &&Review| review.strategy == MergeStrategy::Pr && !is_parked(review);
+        state.reviews.values().filter(shown).find_map(|review| {
+            let watch = state.watches.get(&review.bead_id);
+            let name = self.name(review.bead_id);
+            let is_open = watch.is_some_and(Watch::is_open);
+            let is_whole = watch.is_some_and(|watch| watch.state == WatchState::Open);
+            match review.state {
+                ReviewState::Merging if review.forge_due.is_some() => Some(format!("pr {name} merged")),
+                ReviewState::PrOpen if !review.awaits_child() && !is_whole => Some(format!("pr {name} poll")),
+                ReviewState::PrOpen if review.sub == Some(PrSub::NeedsHuman) => Some(format!("pr {name} poll")),
+                ReviewState::PrOpen
+                    if watch.is_some_and(|watch| watch.green_since.is_none()) && !review.awaits_child() =>
+                {
+                    Some(format!("pr {name} poll"))
+                }
+                ReviewState::Approved | ReviewState::Queued if review.forge_due.is_some() && !is_open => {
+                    Some(format!("pr {name} opened {}", self.seed))
+                }
+                ReviewState::Queued
+                | ReviewState::Reviewing
+                | ReviewState::ChangesRequested
+                | ReviewState::Reworking
+                | ReviewState::Approved
+                | ReviewState::Merging
+                | ReviewState::PrOpen
+                | ReviewState::Merged
+                | ReviewState::Rejected => None,
+            }
+        })
     }
 
     fn live_agents(&self) -> Vec<String> {
@@ -163,7 +245,7 @@ impl Player {
         }
         for _ in 0..300 {
             if self.state.as_ref().unwrap().jobs.values().any(|job| job.ended_at.is_none()) {
-                let is_merge = self.live_job().spec.target.is_some();
+                let is_merge = self.live_job().kind == JobKind::Merge;
                 step(self, if is_merge { "merge merged".to_owned() } else { "gates green beef".to_owned() });
             } else if let Some(agent) = self.live_agents().first().cloned() {
                 let state = self.state.as_ref().unwrap();
@@ -176,6 +258,8 @@ impl Player {
                     (Phase::Running, _) => step(self, format!("done {agent}")),
                     (Phase::Ended, _) => unreachable!("live"),
                 }
+            } else if let Some(answer) = self.calm_forge_step() {
+                step(self, answer);
             } else if self.waits_for_time() {
                 step(self, "wait 601s".to_owned());
             } else {
