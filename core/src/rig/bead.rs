@@ -293,6 +293,12 @@ impl Bead {
         self.labels.contains(label)
     }
 
+    /// Files that the merge named when this bead was made.
+    pub fn files_in_conflict(&self) -> Vec<String> {
+        let files = self.metadata.get("files").and_then(|files| files.as_array());
+        files.into_iter().flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect()
+    }
+
     /// Live beads are open, in progress or in review.
     pub const fn is_live(&self) -> bool {
         !self.status.is_terminal()

@@ -5,7 +5,7 @@
 use super::assignment::{self, Pending};
 use super::bead::{self, Bead, BeadOutcome, BeadStatus, BeadType, Edge, EdgeState, FailureCode, FailureSource};
 use super::plan::{EventRow, Plan, Write};
-use super::review::{self, ReviewKind, ReviewState};
+use super::review::{self, Review, ReviewKind, ReviewState};
 use super::state::State;
 use super::wait::Wait;
 use super::{command, escalation};
@@ -14,6 +14,7 @@ use crate::protocol::{
     Cancel, CancelBeads, CreateBeads, LandingProgress, LandingReport, OpenLanding, RigToTown, TaskBead, TaskEdge,
     TaskShown, TaskStatus, TaskWait, is_feature_branch,
 };
+use serde_json::json;
 
 /// Makes the tasks that do not exist, lets the others join, and writes their edges.
 pub(super) fn create_beads(plan: &mut Plan, order: CreateBeads) {
@@ -233,7 +234,7 @@ pub(super) fn gate(plan: &mut Plan, bead_id: BeadId, blocker_id: BeadId, state: 
 /// A review of the whole feature branch, unless it exists.
 pub(super) fn open_landing(plan: &mut Plan, order: &OpenLanding) {
     if !plan.state().beads.contains_key(&order.bead_id) {
-        review::open_landing(plan, order);
+        make_landing(plan, order);
     }
 }
 
@@ -321,4 +322,48 @@ pub(super) fn landings(state: &State) -> Vec<LandingReport> {
             })
         })
         .collect()
+}
+
+/// Makes the review of a convoy's feature branch (domain.md 8): no source, always reviewed, its head found by the first
+/// job.
+fn make_landing(plan: &mut Plan, order: &OpenLanding) {
+    let now = plan.now();
+    let title = format!("Land {}", order.title);
+    let mut request = Bead::new(order.bead_id, BeadType::MergeRequest, title, "system".to_owned(), now);
+    request.labels.insert(bead::MERGE_REQUEST.to_owned());
+    request.convoy_id = Some(order.convoy_id);
+    request.branch = Some(order.branch.clone());
+    request.target = Some(order.target.clone());
+    plan.write(Write::Bead(Box::new(request)));
+    plan.write(Write::Review(Box::new(Review {
+        bead_id: order.bead_id,
+        kind: ReviewKind::Landing,
+        source_id: None,
+        convoy_id: Some(order.convoy_id),
+        branch: order.branch.clone(),
+        target: order.target.clone(),
+        strategy: review::strategy(plan, &order.target),
+        state: ReviewState::Queued,
+        sub: None,
+        forge_due: None,
+        dismissed_at: None,
+        head_commit: None,
+        reviewed_commit: None,
+        verdict: None,
+        verdict_by: None,
+        round: 0,
+        feedback_round: 0,
+        child_id: None,
+        is_merge_ordered: false,
+        merge_tries: 0,
+        merge_commit: None,
+        author_agent: None,
+        summary: None,
+        queued_at: now,
+        not_before: None,
+        ended_at: None,
+    })));
+    let event = plan.event("review_submitted");
+    let data = json!({ "convoy_id": order.convoy_id, "attempt": order.attempt });
+    plan.record(EventRow { bead_id: Some(order.bead_id), data, ..event });
 }

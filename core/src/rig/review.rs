@@ -13,7 +13,6 @@ use super::plan::{EventRow, Plan, Write};
 use super::pr::{self, PrSub};
 use crate::config;
 use crate::id::{AgentId, BeadId, ConvoyId, RunId};
-use crate::protocol::OpenLanding;
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -329,50 +328,6 @@ pub fn open(
         ..event
     });
     review_id
-}
-
-/// Makes the review of a convoy's feature branch (domain.md 8): no source, always reviewed, its head found by the first
-/// job.
-pub fn open_landing(plan: &mut Plan, order: &OpenLanding) {
-    let now = plan.now();
-    let title = format!("Land {}", order.title);
-    let mut request = Bead::new(order.bead_id, BeadType::MergeRequest, title, "system".to_owned(), now);
-    request.labels.insert(bead::MERGE_REQUEST.to_owned());
-    request.convoy_id = Some(order.convoy_id);
-    request.branch = Some(order.branch.clone());
-    request.target = Some(order.target.clone());
-    plan.write(Write::Bead(Box::new(request)));
-    plan.write(Write::Review(Box::new(Review {
-        bead_id: order.bead_id,
-        kind: ReviewKind::Landing,
-        source_id: None,
-        convoy_id: Some(order.convoy_id),
-        branch: order.branch.clone(),
-        target: order.target.clone(),
-        strategy: strategy(plan, &order.target),
-        state: ReviewState::Queued,
-        sub: None,
-        forge_due: None,
-        dismissed_at: None,
-        head_commit: None,
-        reviewed_commit: None,
-        verdict: None,
-        verdict_by: None,
-        round: 0,
-        feedback_round: 0,
-        child_id: None,
-        is_merge_ordered: false,
-        merge_tries: 0,
-        merge_commit: None,
-        author_agent: None,
-        summary: None,
-        queued_at: now,
-        not_before: None,
-        ended_at: None,
-    })));
-    let event = plan.event("review_submitted");
-    let data = json!({ "convoy_id": order.convoy_id, "attempt": order.attempt });
-    plan.record(EventRow { bead_id: Some(order.bead_id), data, ..event });
 }
 
 /// How work reaches this branch: the rig's strategy is for its merge target, a feature branch is merged into directly.

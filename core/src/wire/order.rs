@@ -463,7 +463,7 @@ impl View<'_> {
                 )
             }
             Kind::Conflict => {
-                let (files, task) = (self.files_in_conflict(), self.task_of_root());
+                let (files, task) = (self.bead.files_in_conflict(), self.task_of_root());
                 let has_feedback = self.bead.metadata.contains_key("has_feedback");
                 let feedback = has_feedback.then_some(findings);
                 let conflict = order::Conflict { bead, branch, target, files: &files, task, feedback, left };
@@ -587,12 +587,6 @@ impl View<'_> {
     fn rounds_of(&self, bead: &Bead) -> impl Iterator<Item = &Round> {
         let review_id = bead.bead_id;
         self.state.rounds.range((review_id, 0)..=(review_id, u32::MAX)).map(|(_, round)| round)
-    }
-
-    /// Files that the merge named when this bead was made.
-    fn files_in_conflict(&self) -> Vec<String> {
-        let files = self.bead.metadata.get("files").and_then(|files| files.as_array());
-        files.into_iter().flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect()
     }
 
     /// Files that the newest judgement of the parent review names.

@@ -3,6 +3,7 @@
 mod convoys;
 mod forge;
 mod full;
+mod marks;
 mod memory;
 mod model;
 mod retention;

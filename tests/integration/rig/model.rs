@@ -13,9 +13,7 @@ use gastown_core::id::{
     AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, MailId, NudgeId, RigId, TownId,
 };
 use gastown_core::models::{Catalogue, RigModels, RigRoleModels, TownModels};
-use gastown_core::protocol::{
-    Configure, MovedBead, Numbered, Outbox, Priority, RigToTown, Spending, TownState, TownToRig,
-};
+use gastown_core::protocol::{Configure, MovedBead, Numbered, Priority, TownState, TownToRig};
 use gastown_core::rig::assignment::{Assignment, Slot};
 use gastown_core::rig::bead::{Bead, HELD};
 use gastown_core::rig::breaker::Breaker;
@@ -33,6 +31,7 @@ use gastown_core::time::Timestamp;
 use serde_json::json;
 
 use super::convoys;
+use super::marks::{next_number, without_marks};
 use super::wishes::{a_nudge, a_patch, by_hand};
 use crate::random::Random;
 use crate::support::TestSql;
@@ -586,21 +585,4 @@ fn a_rig(random: &mut Random) -> Rig {
         drain_epoch: 0,
         pruned_at: None,
     }
-}
-
-/// The state without what lives in memory only: waits, what the town was told, and when to send again.
-fn without_marks(mut state: State) -> State {
-    state.waits.clear();
-    state.reported = None;
-    state.reported_spending = Spending::default();
-    state.told_tasks.clear();
-    state.told_landings.clear();
-    state.outbox = Outbox::new(state.outbox.rows().to_vec(), next_number(&state));
-    state
-}
-
-/// The number that the next message to the town would get.
-fn next_number(state: &State) -> u64 {
-    let released = RigToTown::SlotReleased { assignment_id: AssignmentId::from_u128(1) };
-    state.outbox.clone().post(released, Timestamp::from_ms(0)).seq
 }
