@@ -122,7 +122,10 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
     for Numbered { message, .. } in news {
         match message {
             RigToTown::SlotAsked { assignment_id, bead_id, convoy_id, assignment_kind, priority, age_at } => {
-                let requested_at = plan.now();
+                // Asked again, with another priority, while the grant was on its way: it stays granted.
+                let known = plan.state().slots.get(&assignment_id);
+                let (granted_at, is_probe) = known.map_or((None, false), |slot| (slot.granted_at, slot.is_probe));
+                let requested_at = known.map_or(plan.now(), |slot| slot.requested_at);
                 let slot = Slot {
                     assignment_id,
                     rig_id,
@@ -132,8 +135,8 @@ fn rig_said(plan: &mut Plan, rig_id: RigId, messages: Vec<Numbered<RigToTown>>) 
                     priority,
                     age_at,
                     requested_at,
-                    granted_at: None,
-                    is_probe: false,
+                    granted_at,
+                    is_probe,
                 };
                 plan.write(Write::Slot(slot));
             }
