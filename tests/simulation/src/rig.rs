@@ -391,6 +391,11 @@ impl World {
                 key(assignment_id).map(|key| Order::Push(key, words))
             }
             Effect::RunJob(id) => order::job(state, *id).map(|order| Order::Job(Box::new(order))),
+            // The hardest case: the runtime never hears it, and reports a job that nobody waits for.
+            Effect::CancelJob(_) => None,
+            Effect::OpenPr(_) | Effect::PollPr(_) | Effect::MergePr(_) | Effect::PostReview { .. } => {
+                return self.violated(format!("rig {rig}: the forge is asked, although work is merged directly"));
+            }
         };
         if let Some(order) = order {
             self.call(Happening::KeeperHears { from, order });
@@ -444,6 +449,7 @@ fn label(event: &Event) -> &'static str {
         Event::StartAnswered(..) => "a start that was refused",
         Event::SessionAnswered(..) => "the answer to a question",
         Event::JobAnswered(..) => "the answer to a job",
+        Event::ForgeAnswered(..) => "the forge's word",
     }
 }
 

@@ -3,8 +3,9 @@
 
 use crate::id::BeadId;
 use crate::limits::ATTEMPTS;
-use crate::rig::bead::{self, BeadType, FailureCode, FailureSource, REVIEW_CHOICES};
+use crate::rig::bead::{self, Bead, BeadType, FailureCode, FailureSource, REVIEW_CHOICES};
 use crate::rig::plan::Plan;
+use crate::rig::review::ReviewState;
 
 pub(crate) fn run(plan: &mut Plan) {
     let cap = plan.state().rig.settings.as_ref().map_or(ATTEMPTS, |settings| settings.config.max_dispatch_attempts);
@@ -12,7 +13,7 @@ pub(crate) fn run(plan: &mut Plan) {
         .state()
         .beads
         .values()
-        .filter(|bead| bead.is_live() && bead.parked.is_none())
+        .filter(|bead| bead.is_live() && bead.parked.is_none() && needs_sessions(plan, bead))
         .filter_map(|bead| bead.counter_at_cap(cap).map(|(code, count)| (bead.bead_id, bead.kind, code, count)))
         .collect();
     for (bead_id, kind, code, count) in at_cap {
@@ -24,6 +25,12 @@ pub(crate) fn run(plan: &mut Plan) {
             BeadType::MergeRequest => bead::park(plan, bead_id, "review_unavailable", &message, REVIEW_CHOICES),
         }
     }
+}
+
+/// A review that is approved or merges waits for no session any more, whatever its counters say under a lowered cap.
+fn needs_sessions(plan: &Plan, bead: &Bead) -> bool {
+    let review = plan.state().reviews.get(&bead.bead_id);
+    review.is_none_or(|review| matches!(review.state, ReviewState::Queued | ReviewState::Reviewing))
 }
 
 fn words(code: FailureCode, count: u32) -> String {

@@ -20,7 +20,7 @@ const RIG: &str = "2b3c4d5e-0000-4000-8000-000000000002";
 const BRANCH: &str = "polecat/toast/1a2b3c4d";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const NO_GATES: &[String] = &[];
-const NOTHING_LEFT: Left<'_> = Left { checkpoint: None, resume: None };
+const NOTHING_LEFT: Left<'_> = Left { checkpoint: None, resume: None, answers: &[] };
 const FIRST: Round = Round { number: 1, max: 5 };
 
 fn bead() -> BeadId {

@@ -143,7 +143,7 @@ fn results(order: &JobOrder, is_green: bool) -> Vec<GateResult> {
 }
 
 fn gates(commit: Option<String>, status: GatesStatus, results: Vec<GateResult>, message: &str) -> JobFact {
-    JobFact::Gates { commit, status, results, message: message.to_owned() }
+    JobFact::Gates { commit, onto: None, status, results, message: message.to_owned() }
 }
 
 fn merge(status: MergeStatus, merge_commit: Option<String>, message: &str) -> JobFact {

@@ -325,7 +325,14 @@ impl World {
         }
         let head = self.remotes[rig].head(&branch).cloned();
         let commit = if self.runtime_chance.happens(0.1) { None } else { head };
-        let done = Done { session: key, branch, commit, summary: Some("It is done.".to_owned()), files: Vec::new() };
+        let done = Done {
+            session: key,
+            branch,
+            commit,
+            summary: Some("It is done.".to_owned()),
+            files: Vec::new(),
+            pr_url: None,
+        };
         self.agent_calls(key, AgentCall::Done(done));
     }
 
