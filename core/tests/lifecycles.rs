@@ -1,5 +1,7 @@
 //! Writes `docs/lifecycles.md` from the transition tables at the head of the modules, as a golden file.
 
+#![expect(clippy::unwrap_used, reason = "writing to a text cannot fail")]
+
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 

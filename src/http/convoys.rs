@@ -88,7 +88,7 @@ fn unknown_rig(error: Error) -> Error {
         Error::Refusal(refusal) if refusal.code == Code::NotFound => {
             Refusal { code: Code::UnknownRig, message: "The town has no such rig".to_owned(), ..*refusal }.into()
         }
-        other => other,
+        other @ (Error::Refusal(_) | Error::Fault(_)) => other,
     }
 }
 

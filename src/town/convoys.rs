@@ -135,7 +135,7 @@ async fn ask_rig<C: Call>(inner: &Rc<Inner>, rig_id: RigId, call: &C) -> Result<
 /// Runs a command. What the plan calls unknown may be a bead that exists, but is no task; and a convoy that is not live
 /// may be one that ended.
 async fn command(inner: &Rc<Inner>, convoy_id: ConvoyId, command: ConvoyCommand) -> Result<()> {
-    let Err(error) = inner.handle_with_rigs(Command::Convoy(command)).await else { return Ok(()) };
+    let Err(error) = inner.handle_with_rigs(Command::Convoy(Box::new(command))).await else { return Ok(()) };
     let Error::Refusal(refusal) = &error else { return Err(error) };
     if refusal.code == Code::NotFound && store::convoys::get(&inner.sql, convoy_id)?.is_some() {
         return Err(Refusal::new(Code::ConvoyClosed, "The convoy has ended").into());

@@ -80,7 +80,7 @@ pub enum Command {
     /// Refuse every token that was made so far.
     RevokeCredentials,
     /// About a convoy.
-    Convoy(ConvoyCommand),
+    Convoy(Box<ConvoyCommand>),
     /// A person has seen it.
     Acknowledge {
         /// Which.
@@ -265,7 +265,7 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
             rules::breaker::half_open(plan);
             Ok(Applied::Town)
         }
-        Command::Convoy(command) => convoy::command::apply(plan, command),
+        Command::Convoy(command) => convoy::command::apply(plan, *command),
         Command::Acknowledge { escalation_id, actor, note } => {
             let key = open_key(plan, escalation_id)?;
             escalation::acknowledge(plan, &key, &actor, note);

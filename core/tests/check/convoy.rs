@@ -64,7 +64,7 @@ impl Player {
             }
             _ => return false,
         };
-        self.command(Command::Convoy(command));
+        self.command(Command::Convoy(Box::new(command)));
         true
     }
 
@@ -87,7 +87,7 @@ impl Player {
             }
         }
         self.told.extend(ignored_references(&new.tasks).into_iter().map(|words| format!("warning: {words}")));
-        self.command(Command::Convoy(ConvoyCommand::Create(new)));
+        self.command(Command::Convoy(Box::new(ConvoyCommand::Create(new))));
         true
     }
 
@@ -271,6 +271,14 @@ pub(super) fn message(message: &TownToRig) -> String {
             format!("gate of {} on {} pending", bead_name(*bead_id), bead_name(*blocker_id))
         }
         TownToRig::OpenLanding(order) => format!("lands {} into {}", order.branch, order.target),
-        other => panic!("no message about convoys: {other:?}"),
+        other @ (TownToRig::Configure(_)
+        | TownToRig::GrantSlot { .. }
+        | TownToRig::TownState(_)
+        | TownToRig::DeliverMail(_)
+        | TownToRig::WrapUp { .. }
+        | TownToRig::RunTriage { .. }
+        | TownToRig::EscalationAnswered(_)
+        | TownToRig::AdoptBead(_)
+        | TownToRig::Ping) => panic!("no message about convoys: {other:?}"),
     }
 }

@@ -507,7 +507,15 @@ impl Player {
                 ),
                 TownToRig::AdoptBead(bead) => format!("{name} adopts bead {}", bead.title),
                 TownToRig::Ping => format!("{name} pinged"),
-                other => format!("{name} {}", super::convoy::message(&other)),
+                other @ (TownToRig::CreateBeads(_)
+                | TownToRig::StartBeads { .. }
+                | TownToRig::SkipBead { .. }
+                | TownToRig::RetryBeads { .. }
+                | TownToRig::CancelBeads(_)
+                | TownToRig::GateOpened { .. }
+                | TownToRig::GateFailed { .. }
+                | TownToRig::GatePending { .. }
+                | TownToRig::OpenLanding(_)) => format!("{name} {}", super::convoy::message(&other)),
             });
         }
         self.observe(vec![Event::RigAcknowledged(rig_id, last)]);

@@ -174,7 +174,8 @@ impl World {
     fn command(&mut self) -> Command {
         let rig_id = self.rig_id();
         if self.random.one_in(3) {
-            return Command::Convoy(convoys::command(&mut self.random, self.state.as_ref().unwrap(), rig_id));
+            let command = convoys::command(&mut self.random, self.state.as_ref().unwrap(), rig_id);
+            return Command::Convoy(Box::new(command));
         }
         let random = &mut self.random;
         let actor = "ann".to_owned();

@@ -232,7 +232,7 @@ fn actions(whole: &Whole) -> Vec<String> {
         ("abort", true),
         ("close", true),
     ];
-    all.into_iter().filter_map(|(action, is_allowed)| is_allowed.then(|| action.to_owned())).collect()
+    all.into_iter().filter(|(_, is_allowed)| *is_allowed).map(|(action, _)| action.to_owned()).collect()
 }
 
 /// What making a convoy answers: the convoy, and who has its tasks or why nobody.

@@ -88,7 +88,20 @@ impl Player {
                 let more = report.commit.clone().or(report.reason.clone());
                 (report.bead_id, format!("{}{}", report.progress, more.map(|m| format!(" ({m})")).unwrap_or_default()))
             }
-            _ => return,
+            RigToTown::SlotAsked { .. }
+            | RigToTown::SlotReleased { .. }
+            | RigToTown::StartFailed { .. }
+            | RigToTown::StartSucceeded { .. }
+            | RigToTown::Activity(_)
+            | RigToTown::Usage(_)
+            | RigToTown::EscalationRaised(_)
+            | RigToTown::EscalationCleared { .. }
+            | RigToTown::TriageAsked(_)
+            | RigToTown::MailOut(_)
+            | RigToTown::TriageResolved(_)
+            | RigToTown::TriageEnded { .. }
+            | RigToTown::BeadMoved { .. }
+            | RigToTown::Feed { .. } => return,
         };
         let words = format!("told the town: {} {words}", self.name(bead_id));
         if self.reports.insert(bead_id, words.clone()).as_ref() != Some(&words) {
