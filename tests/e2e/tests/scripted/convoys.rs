@@ -42,6 +42,9 @@ pub(crate) fn diamond_lands(world: &World) -> Result<()> {
     town.seat.done(&c, &commit('c'))?;
     town.approve_and_merge('3')?;
     for digit in ['4', '5'] {
+        let look = town.seat.next(OrderKind::Job, |body| body["kind"] == "gates")?;
+        ensure!(look.body["branch"] == *branch && look.body["commit"].is_null(), "its head is unknown: {}", look.body);
+        town.seat.gates(&look, &commit(digit), "green")?;
         let landing = town.seat.start_of_kind("landing")?;
         town.seat.ready(&landing)?;
         town.seat.verdict(&landing, &json!({"verdict": "approve", "summary": "Lands."}))?;
