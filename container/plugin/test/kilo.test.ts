@@ -91,6 +91,7 @@ describe.skipIf(!KILO)(name, () => {
     expect(fetched).toBe(1);
     expect(blockOf(title)).toBeUndefined();
 
+    await kilo.idle(session);
     await kilo.prompt(session, "delegate this");
     const child = await model.asked((request) => lastOf(request).startsWith("child:"));
     expect(systemOf(child)).toContain("# Gas Town role: polecat");
@@ -98,9 +99,11 @@ describe.skipIf(!KILO)(name, () => {
     expect(child.tools.filter((tool) => tool.startsWith("gt_"))).toEqual([]);
     await model.asked((request) => isMain(request) && request.messages.at(-1)?.role === "tool" && lastOf(request).includes("looked"));
 
+    await kilo.idle(session);
     await kilo.call("POST", `/session/${session}/summarize`, { providerID: "gastown", modelID: "m/main" });
     const compaction = await model.asked((request) => textOf(request.messages.at(-1)).includes('"revision": "r2"'));
     expect(blockOf(compaction)).toBeUndefined();
+    await kilo.idle(session);
     await kilo.prompt(session, "go on");
     const after = await model.asked((request) => isMain(request) && lastOf(request).includes("go on"));
     expect(blockOf(after)).toContain('"revision": "r2"');

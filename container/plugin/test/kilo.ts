@@ -133,11 +133,7 @@ export class Kilo implements AsyncDisposable {
   }
 
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(`${this.url}${path}${path.includes("?") ? "&" : "?"}directory=${encodeURIComponent(this.work)}`, {
-      method,
-      headers: { authorization: `Basic ${btoa(`kilo:${PASSWORD}`)}`, "content-type": "application/json" },
-      body: body === undefined ? null : JSON.stringify(body),
-    });
+    const response = await this.request(method, path, body);
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text === "" ? undefined : JSON.parse(text)) as T;
@@ -151,6 +147,28 @@ export class Kilo implements AsyncDisposable {
     return this.call("POST", `/session/${session}/prompt_async`, { parts: [{ type: "text", text }] });
   }
 
+  /**
+   * Until the session's turn is over. A prompt that reaches kilo while it ends a turn may be kept and never answered, so
+   * tests that prompt a session again wait for this first.
+   */
+  async idle(session: string): Promise<void> {
+    const leave = new AbortController();
+    const events = await this.request("GET", "/event", undefined, leave.signal);
+    const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = "";
+    // The first event comes before the status is asked: what ends in between is heard.
+    while (reader !== undefined && !heard.includes("\n\n")) heard += (await reader.read()).value ?? "";
+    const isBusy = async () => {
+      const states = await this.call<Record<string, { type: string }>>("GET", "/session/status");
+      return (states[session]?.type ?? "idle") !== "idle";
+    };
+    while (await isBusy()) {
+      const { done } = (await reader?.read()) ?? { done: true };
+      if (done) throw new Error("kilo closed its events");
+    }
+    leave.abort();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.exitCode === null && this.child.pid) {
       const ended = new Promise((done) => this.child.once("exit", done));
@@ -158,6 +176,15 @@ export class Kilo implements AsyncDisposable {
       await ended;
     }
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    return fetch(`${this.url}${path}${path.includes("?") ? "&" : "?"}directory=${encodeURIComponent(this.work)}`, {
+      method,
+      headers: { authorization: `Basic ${btoa(`kilo:${PASSWORD}`)}`, "content-type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    });
   }
 
   private listening(): Promise<void> {
