@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::http::inbound::{Inbound, Params};
 use crate::http::reply::Reply;
 use crate::http::{
-    agents, beads, config, container, convoys, feed, hands, health, inbox, mayor, mayor_tools, messages, people,
-    reviews, rigs, runtime, session, sling, towns,
+    agents, beads, config, container, convoys, feed, hands, health, inbox, mayor, mayor_tools, messages, models,
+    others, people, reviews, rigs, runtime, session, sling, towns,
 };
 
 /// Methods that rows have.
@@ -70,10 +70,12 @@ pub struct Route {
     pub may_be_late: bool,
     /// An agent needs no live assignment for it (`A/hook`).
     pub may_be_idle: bool,
+    /// Its use is written to the town's audit log; settings write their own rows, with what changed.
+    pub is_audited: bool,
 }
 
 /// Flags of a row: `K` honours Idempotency-Key, `Large` takes event batches, `Late` takes a container token that ended,
-/// `Idle` takes an agent without a live assignment.
+/// `Idle` takes an agent without a live assignment, `Audit` is written to the town's audit log.
 macro_rules! flag {
     (K is K) => {
         true
@@ -85,6 +87,9 @@ macro_rules! flag {
         true
     };
     (Idle is Idle) => {
+        true
+    };
+    (Audit is Audit) => {
         true
     };
     ($flag:ident is $other:ident) => {
@@ -104,6 +109,7 @@ macro_rules! routes {
             body_max: if $(flag!($flag is Large) ||)* false { EVENT_BATCH_BYTES_MAX } else { BODY_BYTES_MAX },
             may_be_late: $(flag!($flag is Late) ||)* false,
             may_be_idle: $(flag!($flag is Idle) ||)* false,
+            is_audited: $(flag!($flag is Audit) ||)* false,
         }),*]
     };
 }
@@ -119,23 +125,37 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/session/refresh"                         [User]                   => session::refresh;
     Post   "/api/session/revoke-all"                      [User]                   => session::revoke_all;
     Get    "/api/config-schema"                           [User]                   => config::schema;
+    Get    "/api/model-profiles"                          [User, Mayor]            => models::profiles;
+    Get    "/api/models"                                  [User, Mayor]            => models::suggestions;
 
     // Towns and rigs of an account (3.2)
     Get    "/api/towns"                                   [User]                   => towns::list;
     Post   "/api/towns"                                   [User]      K            => towns::create;
     Get    "/api/users/{userId}/towns"                    [User]                   => towns::list_of_user;
     Post   "/api/users/{userId}/towns"                    [User]      K            => towns::create;
-    Post   "/api/users/{userId}/rigs"                     [User]      K            => rigs::create_for_user;
+    Get    "/api/users/{userId}/towns/{townId}"           [TownMember]             => towns::show;
+    Delete "/api/users/{userId}/towns/{townId}"           [TownOwner]              => towns::delete;
+    Get    "/api/users/{userId}/towns/{townId}/rigs"      [TownMember]             => rigs::list;
+    Get    "/api/users/{userId}/towns/{townId}/events"    [TownMember]             => feed::list;
+    Post   "/api/users/{userId}/rigs"                     [User]      K            => rigs::create_for_account;
+    Get    "/api/users/{userId}/rigs/{rigId}"             [User]                   => rigs::show_of_account;
+    Delete "/api/users/{userId}/rigs/{rigId}"             [User]                   => rigs::delete_of_account;
     Get    "/api/orgs/{orgId}/towns"                      [OrgMember]              => towns::list_of_org;
     Post   "/api/orgs/{orgId}/towns"                      [OrgMember] K            => towns::create_for_org;
+    Get    "/api/orgs/{orgId}/towns/{townId}"             [OrgMember]              => towns::show_of_org;
+    Delete "/api/orgs/{orgId}/towns/{townId}"             [OrgOwner]               => towns::delete_of_org;
+    Get    "/api/orgs/{orgId}/towns/{townId}/rigs"        [OrgMember]              => towns::rigs_of_org;
+    Post   "/api/orgs/{orgId}/rigs"                       [OrgMember] K            => rigs::create_for_account;
+    Get    "/api/orgs/{orgId}/rigs/{rigId}"               [OrgMember]              => rigs::show_of_account;
+    Delete "/api/orgs/{orgId}/rigs/{rigId}"               [OrgOwner]               => rigs::delete_of_account;
     Get    "/api/towns/{townId}"                          [TownMember]             => towns::show;
-    Patch  "/api/towns/{townId}"                          [TownOwner]              => towns::rename;
+    Patch  "/api/towns/{townId}"                          [TownOwner] Audit => towns::rename;
     Delete "/api/towns/{townId}"                          [TownOwner]              => towns::delete;
     Get    "/api/towns/{townId}/rigs"                     [TownMember]             => rigs::list;
-    Post   "/api/towns/{townId}/rigs"                     [TownMember] K           => rigs::create;
+    Post   "/api/towns/{townId}/rigs"                     [TownMember] K Audit => rigs::create;
     Get    "/api/towns/{townId}/rigs/{rigId}"             [TownMember]             => rigs::show;
-    Patch  "/api/towns/{townId}/rigs/{rigId}"             [TownOwner]              => rigs::patch;
-    Delete "/api/towns/{townId}/rigs/{rigId}"             [TownOwner]              => rigs::delete;
+    Patch  "/api/towns/{townId}/rigs/{rigId}"             [TownOwner] Audit => rigs::patch;
+    Delete "/api/towns/{townId}/rigs/{rigId}"             [TownOwner] Audit => rigs::delete;
     Post   "/api/towns/{townId}/rigs/{rigId}/check-access" [TownMember]            => rigs::check_access;
 
     // The mayor (3.5)
@@ -145,6 +165,10 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/mayor/ensure"             [TownMember]             => mayor::ensure;
     Post   "/api/towns/{townId}/mayor/configure"          [TownMember]             => mayor::configure;
     Post   "/api/towns/{townId}/mayor/restart"            [TownMember]             => mayor::restart;
+    Post   "/api/towns/{townId}/mayor/completed"          [TownMember, Runtime]    => mayor::completed;
+    Post   "/api/towns/{townId}/mayor/destroy"            [TownOwner] Audit        => mayor::destroy;
+    Post   "/api/towns/{townId}/mayor/dashboard-context"  [TownMember]             => mayor::look_at;
+    Post   "/api/towns/{townId}/mayor/ui-action"          [TownMember]             => mayor::show_ui;
 
     // Reviews (3.6)
     Get    "/api/towns/{townId}/merge-queue"              [TownMember]             => reviews::list;
@@ -167,14 +191,16 @@ pub static ROUTES: &[Route] = routes! {
     Patch  "/api/towns/{townId}/config"                   [TownOwner]              => config::patch;
     Get    "/api/towns/{townId}/rigs/{rigId}/config"      [TownMember]             => config::show_rig;
     Patch  "/api/towns/{townId}/rigs/{rigId}/config"      [TownOwner]              => config::patch_rig;
-    Post   "/api/towns/{townId}/pause"                    [TownMember]             => container::pause;
-    Post   "/api/towns/{townId}/resume"                   [TownMember]             => container::resume;
-    Post   "/api/towns/{townId}/breaker/reset"            [TownMember]             => container::reset_breaker;
-    Post   "/api/towns/{townId}/container/restart"        [TownOwner]              => container::restart;
-    Post   "/api/towns/{townId}/container/stop"           [TownOwner]              => container::stop;
-    Post   "/api/towns/{townId}/container/revoke-credentials" [TownOwner]          => container::revoke;
+    Post   "/api/towns/{townId}/pause"                    [TownMember] Audit => container::pause;
+    Post   "/api/towns/{townId}/resume"                   [TownMember] Audit => container::resume;
+    Post   "/api/towns/{townId}/breaker/reset"            [TownMember] Audit => container::reset_breaker;
+    Post   "/api/towns/{townId}/container/restart"        [TownOwner] Audit => container::restart;
+    Post   "/api/towns/{townId}/container/stop"           [TownOwner] Audit => container::stop;
+    Post   "/api/towns/{townId}/container/revoke-credentials" [TownOwner] Audit => container::revoke;
     Get    "/api/towns/{townId}/usage"                    [TownMember]             => container::usage;
     Get    "/api/towns/{townId}/status"                   [TownMember]             => people::status;
+    Get    "/api/towns/{townId}/audit"                    [TownOwner]              => people::audit;
+    Post   "/api/towns/{townId}/models/resolve"           [TownMember, Mayor]      => models::resolve;
     Get    "/api/towns/{townId}/snapshot"                 [TownMember]             => people::snapshot;
     Get    "/api/towns/{townId}/container/health"         [TownMember]             => people::runtime_status;
     Get    "/api/towns/{townId}/drain-status"             [TownMember, Runtime]    => container::drain_status;
@@ -192,6 +218,14 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/agents/{agentId}/assignments" [TownMember]         => hands::assignments;
     Post   "/api/towns/{townId}/container/agents/start"   [TownMember]             => hands::start;
     Post   "/api/towns/{townId}/container/agents/{agentId}/stop" [TownMember]      => hands::stop_session;
+    Post   "/api/towns/{townId}/container/agents/{agentId}/message" [TownMember]   => hands::say_to_session;
+    Get    "/api/towns/{townId}/container/agents/{agentId}/status" [TownMember]    => others::agent_status;
+    Get    "/api/towns/{townId}/container/agents/{agentId}/pty" [TownMember]       => others::no_terminal;
+    Post   "/api/towns/{townId}/container/agents/{agentId}/pty" [TownMember]       => others::no_terminal;
+    Get    "/api/towns/{townId}/container/agents/{agentId}/pty/{ptyId}" [TownMember] => others::no_terminal;
+    Put    "/api/towns/{townId}/container/agents/{agentId}/pty/{ptyId}" [TownMember] => others::no_terminal;
+    Delete "/api/towns/{townId}/container/agents/{agentId}/pty/{ptyId}" [TownMember] => others::no_terminal;
+    Get    "/api/towns/{townId}/container/agents/{agentId}/pty/{ptyId}/connect" [TownMember] => others::no_terminal;
 
     // Beads and sling (3.3)
     Get    "/api/towns/{townId}/beads"                    [TownMember]             => beads::list;
@@ -233,6 +267,9 @@ pub static ROUTES: &[Route] = routes! {
     Patch  "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}/status" [RigAgents, TownMember] => hands::set_status;
     Post   "/api/towns/{townId}/rigs/{rigId}/beads/{beadId}/close" [RigAgents, TownMember] => hands::close_of_rig;
     Post   "/api/towns/{townId}/rigs/{rigId}/review-queue" [RigAgents] K           => hands::submit;
+    Post   "/api/towns/{townId}/rigs/{rigId}/review-queue/{beadId}/complete" [Runtime] => others::complete_review;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agent-events" [RigAgents]             => others::append_event;
+    Post   "/api/towns/{townId}/rigs/{rigId}/refresh-git-token" [Runtime]          => others::refresh_git_token;
     Post   "/api/towns/{townId}/rigs/{rigId}/sling"       [TownMember, Runtime] K  => sling::create_in_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/events"      [RigAgents, TownMember]  => beads::events_of_rig;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents"      [RigAgents, TownMember]  => people::agents_of_rig;
@@ -257,6 +294,7 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/status" [Agent]      => agents::status;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/checkpoint" [Agent]  => agents::checkpoint;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/heartbeat" [Agent]   => agents::heartbeat;
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/waiting" [Agent]     => others::waiting;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail" [Agent]        => agents::mail;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/mail/ack" [Agent]    => agents::acknowledge_mail;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/pending-nudges" [Agent] => messages::pending;
@@ -277,6 +315,9 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/container-eviction"       [Runtime]                => runtime::eviction;
     Post   "/api/towns/{townId}/container-ready"          [Runtime]                => runtime::ready;
     Get    "/api/towns/{townId}/mayor-id"                 [Runtime]                => runtime::mayor_id;
+    Get    "/api/towns/{townId}/container-registry"       [Runtime]                => others::registry;
+    Post   "/api/towns/{townId}/container-registry"       [Runtime]                => others::register;
+    Post   "/api/towns/{townId}/container-events"         [Runtime]                => others::container_event;
 
     // Mayor tools (3.12)
     Post   "/api/mayor/{townId}/tools/sling"              [Mayor] K                => mayor_tools::sling;
@@ -309,6 +350,10 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/mayor/{townId}/tools/mail"               [Mayor] K                => mayor_tools::mail;
     Post   "/api/mayor/{townId}/tools/nudge"              [Mayor] K                => messages::nudge_of_mayor;
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents/{agentId}/pending-nudges" [Mayor] => messages::pending;
+    Get    "/api/mayor/{townId}/tools/status"             [Mayor]                  => people::status;
+    Get    "/api/mayor/{townId}/tools/config"             [Mayor]                  => config::show;
+    Patch  "/api/mayor/{townId}/tools/config"             [Mayor]                  => mayor_tools::patch_config;
+    Post   "/api/mayor/{townId}/tools/ui-action"          [Mayor]                  => mayor::show_ui;
 };
 
 /// What the table says of a request.

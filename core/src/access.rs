@@ -42,7 +42,7 @@ text_enum! {
     pub enum Level {
         /// Anyone.
         Public = "Public",
-        /// Any user; `:userId` in the path must be theirs.
+        /// Any user; `:userId` in the path must be theirs, here and where a town's level stands in the row.
         User = "User",
         /// The owner of a personal town, or a member (not billing) of the organisation that owns it.
         TownMember = "TownMember",
@@ -187,17 +187,18 @@ pub fn admit_role(role: Role, access: &Access) -> Result<(), Denial> {
 fn admit_user(user: &UserCaller, access: &Access, scope: &Scope) -> Result<Admission, Denial> {
     let may_read_as_admin = user.is_admin && scope.is_read;
     let refused = |code| if user.is_admin { Denial::AdminReadOnly } else { code };
+    let own = scope.user_id.as_ref().is_none_or(|id| *id == user.user_id);
     for &level in access.any_of {
         match level {
             Level::User => {
-                let own = scope.user_id.as_ref().is_none_or(|id| *id == user.user_id);
                 return if own || may_read_as_admin {
                     Ok(Admission::Granted)
                 } else {
                     Err(refused(Denial::WrongAccount))
                 };
             }
-            Level::TownMember | Level::TownOwner => return Ok(Admission::AskTown(level)),
+            Level::TownMember | Level::TownOwner if own || may_read_as_admin => return Ok(Admission::AskTown(level)),
+            Level::TownMember | Level::TownOwner => return Err(refused(Denial::WrongAccount)),
             Level::OrgMember | Level::OrgOwner => {
                 let role = scope.org_id.as_ref().and_then(|org| user.role_in(org));
                 let enough = match role {

@@ -7,7 +7,7 @@ use gastown_core::access::{
     Access, Admission, AgentCaller, Caller, Denial, Level, MayorCaller, RuntimeCaller, Scope, TownRole, UserCaller,
     admit, admit_role, admit_to_town,
 };
-use gastown_core::id::{RigRef, TownId};
+use gastown_core::id::RigRef;
 use gastown_core::session::Role;
 use gastown_core::wire::code::Code;
 use worker::{Env, Request};
@@ -172,17 +172,9 @@ impl Entry<'_> {
     }
 }
 
-/// Whether a person may act at this level in a town that the body names (`POST /api/users/:userId/rigs`).
-pub async fn check_town(
-    env: &Env,
-    user: &UserCaller,
-    level: Level,
-    town_id: TownId,
-    is_read: bool,
-    request_id: &str,
-) -> Result<TownRole> {
-    let owner = ask(stub(env, Object::Town, &town_id.to_string()), &Ownership {}, request_id).await?;
-    admit_to_town(user, level, &owner.into(), is_read).map_err(|denial| refuse(denial, &Access::any(&[])))
+/// A denial in the words that people see.
+pub(super) fn refused(denial: Denial) -> Error {
+    refuse(denial, &Access::any(&[]))
 }
 
 fn bearer(header: &str) -> Option<&str> {

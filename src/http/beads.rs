@@ -3,15 +3,19 @@
 use futures::future::join_all;
 use gastown_core::id::{BeadId, RigId};
 use gastown_core::rig::bead::{BeadStatus, BeadType};
+use gastown_core::wire::api::agent::Assignment;
 use gastown_core::wire::api::bead::{Bead, CreateBead, NewBead, PatchBead, Reason, RetryBead};
+use gastown_core::wire::api::explain::Explain;
 use gastown_core::wire::api::read::{Fields, Request};
 use gastown_core::wire::code::Code;
 use gastown_core::wire::envelope::{Warning, WarningCode};
+use serde_json::{Value, json};
 
 use super::cursor;
 use super::inbound::Inbound;
 use super::query::Paging;
 use super::reply::Reply;
+use super::towns::if_version;
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::Filter;
 use crate::rig::calls::{
@@ -102,15 +106,22 @@ pub async fn model(inbound: Inbound) -> Result<Reply> {
     let (rig_id, bead) = find(&inbound).await?;
     let call = ExplainBead { town_id: inbound.town_id()?, bead_id: bead.bead_id };
     let explained = inbound.ask_rig(rig_id, &call).await?;
+    let (running, last) = used_models(&explained);
     let Some(resolved) = explained.resolved_model.filter(|_| bead.kind != "molecule") else {
         return Err(Refusal::new(Code::NotDispatchable, "No agent works on this").into());
     };
-    let of = |a: &gastown_core::wire::api::agent::Assignment| serde_json::json!({ "model": a.model, "small_model": a.small_model, "assignment_id": a.assignment_id });
-    let with_model = || explained.assignments.iter().filter(|a| a.model.is_some());
-    let mut data = serde_json::json!(resolved);
-    data["running"] = serde_json::json!(with_model().find(|a| a.ended_at.is_none()).map(of));
-    data["last"] = serde_json::json!(with_model().next().map(of));
+    let mut data = json!(resolved);
+    data["running"] = running;
+    data["last"] = last;
     Reply::ok(&data)
+}
+
+/// The model that works on a bead now, and the one that did last.
+pub(super) fn used_models(explained: &Explain) -> (Value, Value) {
+    let of =
+        |a: &Assignment| json!({ "model": a.model, "small_model": a.small_model, "assignment_id": a.assignment_id });
+    let with_model = || explained.assignments.iter().filter(|a| a.model.is_some());
+    (json!(with_model().find(|a| a.ended_at.is_none()).map(of)), json!(with_model().next().map(of)))
 }
 
 /// POST `T/beads`
@@ -127,7 +138,8 @@ pub async fn create_in_rig(inbound: Inbound) -> Result<Reply> {
 
 /// GET `B`
 pub async fn show(inbound: Inbound) -> Result<Reply> {
-    Reply::ok(&find(&inbound).await?.1)
+    let bead = find(&inbound).await?.1;
+    Ok(Reply::ok(&bead)?.version(bead.version))
 }
 
 /// GET `R/beads/:b`
@@ -140,8 +152,8 @@ pub async fn show_of_rig(inbound: Inbound) -> Result<Reply> {
 pub async fn update(inbound: Inbound) -> Result<Reply> {
     let patch: PatchBead = inbound.read()?;
     let (rig_id, bead) = find(&inbound).await?;
-    if inbound.if_version().is_some_and(|version| version != bead.version) {
-        let details = serde_json::json!({ "etag": format!("\"{}\"", bead.version) });
+    if if_version(&inbound)?.is_some_and(|version| version != bead.version) {
+        let details = json!({ "etag": format!("\"{}\"", bead.version) });
         let message = "Somebody else changed it meanwhile";
         return Err(Refusal::new(Code::PreconditionFailed, message).with(details).into());
     }
@@ -200,7 +212,7 @@ async fn change(inbound: &Inbound, rig_id: RigId, bead_id: BeadId, patch: PatchB
 async fn change_rig(inbound: &Inbound, from: RigId, bead_id: BeadId, to: RigId) -> Result<Bead> {
     if !inbound.rig_ids().await?.contains(&to) {
         let refusal = Refusal::new(Code::UnknownRig, "The town has no such rig");
-        return Err(refusal.with(serde_json::json!({ "rig_id": to })).into());
+        return Err(refusal.with(json!({ "rig_id": to })).into());
     }
     let town_id = inbound.town_id()?;
     let left = inbound.ask_rig(from, &MoveAway { town_id, bead_id, to, actor: inbound.actor() }).await?;
@@ -228,7 +240,7 @@ async fn of_another_rig(inbound: &Inbound, rig_id: RigId, depends_on: &[BeadId],
     let asked = join_all(others.map(|other| inbound.ask_rig(other, &call))).await;
     if asked.iter().any(Result::is_ok) {
         let refusal = Refusal::new(Code::CrossRigDependency, "Dependencies between rigs need a convoy");
-        return refusal.with(serde_json::json!({ "bead_id": bead_id })).into();
+        return refusal.with(json!({ "bead_id": bead_id })).into();
     }
     error
 }

@@ -21,6 +21,7 @@ pub async fn patch(inbound: Inbound) -> Result<Reply> {
         patch: body(&inbound)?,
         by_mayor: by_mayor(&inbound),
         actor: actor(&inbound),
+        request_id: inbound.head.request_id.clone(),
         if_version: if_version(&inbound)?,
     };
     let view = inbound.ask_town(&patch).await?;
@@ -41,6 +42,7 @@ pub async fn patch_rig(inbound: Inbound) -> Result<Reply> {
         patch: body(&inbound)?,
         by_mayor: by_mayor(&inbound),
         actor: actor(&inbound),
+        request_id: inbound.head.request_id.clone(),
         if_version: if_version(&inbound)?,
     };
     let view = inbound.ask_town(&patch).await?;
@@ -58,8 +60,7 @@ fn body(inbound: &Inbound) -> Result<Value> {
 }
 
 fn reply(view: ConfigView) -> Result<Reply> {
-    let etag = format!("\"{}\"", view.version);
-    Ok(Reply::with_warnings(200, &view.config, view.warnings)?.header("ETag", etag))
+    Ok(Reply::with_warnings(200, &view.config, view.warnings)?.version(view.version))
 }
 
 fn by_mayor(inbound: &Inbound) -> bool {

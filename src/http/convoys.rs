@@ -13,6 +13,7 @@ use serde_json::json;
 use super::inbound::Inbound;
 use super::query::Paging;
 use super::reply::Reply;
+use super::towns::if_version;
 use crate::error::{Error, Refusal, Result};
 use crate::requests::Kept;
 use crate::town::calls::{
@@ -100,8 +101,8 @@ pub(super) fn warnings(ignored: Vec<String>) -> Vec<Warning> {
 
 /// GET `T/convoys/:c` and `M/convoys/:c`
 pub async fn show(inbound: Inbound) -> Result<Reply> {
-    let call = ShowConvoy { convoy_id: convoy_id(&inbound)? };
-    Reply::passing(200, inbound.ask_town(&call).text()).await
+    let convoy = inbound.ask_town(&ShowConvoy { convoy_id: convoy_id(&inbound)? }).await?;
+    Ok(Reply::ok(&convoy)?.version(convoy.version))
 }
 
 /// PATCH `T/convoys/:c`
@@ -116,7 +117,7 @@ pub async fn patch_for_mayor(inbound: Inbound) -> Result<Reply> {
 
 async fn patched(inbound: &Inbound) -> Result<Convoy> {
     let patch: PatchBody = inbound.read()?;
-    let call = PatchConvoy { convoy_id: convoy_id(inbound)?, patch, if_version: inbound.if_version() };
+    let call = PatchConvoy { convoy_id: convoy_id(inbound)?, patch, if_version: if_version(inbound)? };
     inbound.ask_town(&call).await
 }
 

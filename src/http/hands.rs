@@ -263,6 +263,12 @@ pub async fn stop_session(inbound: Inbound) -> Result<Reply> {
     Reply::ok(&json!({ "stopped": true }))
 }
 
+/// POST `T/container/agents/:a/message`: the same as a message of a person to the agent.
+pub async fn say_to_session(inbound: Inbound) -> Result<Reply> {
+    super::messages::say(inbound).await?;
+    Reply::ok(&json!({ "sent": true }))
+}
+
 /// The agent of the path and its rig; `?rig_id=` saves the look-up.
 pub(super) async fn find_agent(inbound: &Inbound) -> Result<(RigId, Agent)> {
     if inbound.params.get("agentId") == Some("mayor") {

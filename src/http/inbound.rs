@@ -77,6 +77,13 @@ impl Params {
         self.0.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same with this value under this name.
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value));
+        self
+    }
+
     /// An id; what is no id names nothing (404).
     pub fn id<T: std::str::FromStr>(&self, name: &str, kind: &str) -> Result<T> {
         self.get(name).and_then(|text| text.parse().ok()).ok_or_else(|| Refusal::not_found(kind).into())
@@ -163,12 +170,6 @@ impl Inbound {
             Caller::Runtime(_) => "runtime".to_owned(),
             Caller::Anonymous => "nobody".to_owned(),
         }
-    }
-
-    /// `If-Match` as a version; anything else matches nothing.
-    pub fn if_version(&self) -> Option<u64> {
-        let tag = self.headers.if_match.as_deref().filter(|tag| *tag != "*")?;
-        Some(tag.trim_matches('"').parse().unwrap_or(0))
     }
 
     /// The ids of the town's rigs.

@@ -73,6 +73,20 @@ pub async fn mail(inbound: Inbound) -> Result<Reply> {
     Ok(Reply::ok(&json!({ "sent": true, "mail_id": kept.reply }))?.replayed(kept.is_replay))
 }
 
+/// PATCH `M/config`: the town's keys, or with `rig_id` those of a rig.
+pub async fn patch_config(inbound: Inbound) -> Result<Reply> {
+    let mut patch = gastown_core::wire::api::read::parse(&inbound.body)?;
+    let rig_id = patch.as_object_mut().and_then(|patch| patch.remove("rig_id"));
+    let body = patch.to_string().into_bytes();
+    match rig_id.as_ref().and_then(|id| id.as_str()) {
+        Some(rig_id) => {
+            let params = inbound.params.clone().with("rigId", rig_id.to_owned());
+            super::config::patch_rig(Inbound { params, body, ..inbound }).await
+        }
+        None => super::config::patch(Inbound { body, ..inbound }).await,
+    }
+}
+
 fn wanted_rig(inbound: &Inbound) -> Result<Option<RigId>> {
     if inbound.params.get("rigId").is_some() {
         return inbound.rig_id().map(Some);

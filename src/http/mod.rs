@@ -24,6 +24,8 @@ pub mod inbox;
 pub mod mayor;
 pub mod mayor_tools;
 pub mod messages;
+pub mod models;
+pub mod others;
 pub mod people;
 pub mod reviews;
 pub mod rigs;
@@ -35,14 +37,17 @@ pub mod towns;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use gastown_core::access::TownRole;
 use gastown_core::limits::EVENT_BATCH_BYTES_MAX;
 use gastown_core::wire::code::Code;
 use worker::{Context, Env, Request, Response};
 
 use crate::ambient;
-use crate::env::{Settings, settings};
+use crate::call::ask;
+use crate::env::{Object, Settings, settings, stub};
 use crate::error::{Error, Fault, Refusal, Result};
 use crate::routes::{Found, Method, Route, find};
+use crate::town::calls::Audit;
 use inbound::Inbound;
 use reply::{Reply, security_headers};
 
@@ -167,7 +172,30 @@ async fn run(
         body,
         head: head.clone(),
     };
-    (route.handler)(inbound).await
+    let note = admitted_note(&inbound);
+    let result = (route.handler)(inbound).await;
+    if let (Ok(_), Some((name, note))) = (&result, note)
+        && let Err(error) = ask(stub(env, Object::Town, &name), &note, &head.request_id).await
+    {
+        crate::log::warn("the audit log was not written", &[("error", &format_args!("{error:?}"))]);
+    }
+    result
+}
+
+/// The row of the town's audit log that this request leaves, if it succeeds: its row of the table says so, or an
+/// administrator looks at a town of others (api.md 2.2).
+fn admitted_note(inbound: &Inbound) -> Option<(String, Audit)> {
+    let town_id = inbound.town_id().ok()?;
+    let is_admin = inbound.town_role == Some(TownRole::Admin);
+    if !is_admin && !inbound.route.is_audited {
+        return None;
+    }
+    let target = match inbound.params.get("rigId") {
+        Some(rig_id) => format!("rig {rig_id}"),
+        None => format!("town {town_id}"),
+    };
+    let (action, request_id) = (inbound.route.operation.to_owned(), inbound.head.request_id.clone());
+    Some((town_id.to_string(), Audit { actor: inbound.actor(), action, target, request_id }))
 }
 
 /// Reads the body up to the row's limit; a body must say that it is JSON (api.md 1.2).

@@ -15,12 +15,13 @@ use gastown_core::wire::envelope::{Warning, WarningCode};
 use serde_json::{Value, json};
 
 use super::inbound::Inbound;
+use super::query::Paging;
 use super::reply::Reply;
 use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
 use crate::town::calls::{
-    AdmissionView, EscalationFilter, Frames, ListConvoys, ListEscalations, ListFrames, ListRigs, Show, ShowAdmission,
-    ShowMayor, TownView,
+    AdmissionView, AuditFilter, EscalationFilter, Frames, ListAudit, ListConvoys, ListEscalations, ListFrames,
+    ListRigs, Show, ShowAdmission, ShowMayor, TownView,
 };
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
 
@@ -76,6 +77,19 @@ pub async fn agent_events(inbound: Inbound) -> Result<Reply> {
     let after_id = inbound.query.one("after_id")?;
     let limit = inbound.query.one::<u32>("limit")?.unwrap_or(500).min(1_000);
     Reply::passing(200, inbound.ask_container(&ListTranscript { agent_id, after_id, limit }).text()).await
+}
+
+/// GET `T/audit`: who changed what, newest first.
+pub async fn audit(inbound: Inbound) -> Result<Reply> {
+    let Paging { limit, offset } = inbound.query.paging()?;
+    let filter = AuditFilter {
+        actors: inbound.query.many("actor")?,
+        actions: inbound.query.many("action")?,
+        since: inbound.query.one("since")?,
+        limit,
+        offset,
+    };
+    Reply::passing(200, inbound.ask_town(&ListAudit { filter }).text()).await
 }
 
 /// GET `T/status`
@@ -230,7 +244,7 @@ pub(super) async fn mayor(inbound: &Inbound) -> Result<Value> {
     Ok(inbound.ask_town(&ShowMayor {}).await?.agent)
 }
 
-async fn all_agents(inbound: &Inbound) -> Result<Vec<Agent>> {
+pub(super) async fn all_agents(inbound: &Inbound) -> Result<Vec<Agent>> {
     let call = ListAgents { town_id: inbound.town_id()? };
     let mayor = inbound.ask_town(&ShowMayor {}).await?.agent;
     let mut agents: Vec<Agent> = gastown_core::json::from_value(&mayor).into_iter().collect();

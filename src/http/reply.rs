@@ -16,6 +16,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 #[derive(Debug)]
 pub struct Reply {
     status: u16,
+    /// Version of the one row that this shows.
+    version: Option<u64>,
     body: Body,
     headers: Vec<(&'static str, String)>,
 }
@@ -58,7 +60,7 @@ impl Reply {
     pub async fn passing(status: u16, text: Text<'_>) -> Result<Self> {
         let data = text.await?;
         let body = format!("{{\"success\":true,\"data\":{data}}}");
-        Ok(Self { status, body: Body::Json(body), headers: Vec::new() })
+        Ok(Self { status, version: None, body: Body::Json(body), headers: Vec::new() })
     }
 
     /// JSON without an envelope: the few answers of api.md 1.1 that have none.
@@ -69,29 +71,34 @@ impl Reply {
     #[inline(never)]
     fn written(status: u16, body: std::result::Result<String, NoJson>) -> Result<Self> {
         let body = body.map_err(|e| Fault::new("encode a reply", e))?;
-        Ok(Self { status, body: Body::Json(body), headers: Vec::new() })
+        Ok(Self { status, version: None, body: Body::Json(body), headers: Vec::new() })
     }
 
     /// No body.
     pub fn empty(status: u16) -> Self {
-        Self { status, body: Body::Empty, headers: Vec::new() }
+        Self { status, version: None, body: Body::Empty, headers: Vec::new() }
     }
 
     /// An answer that somebody else made.
     pub fn passed(response: Response) -> Self {
-        Self { status: response.status_code(), body: Body::Passed(response), headers: Vec::new() }
+        Self { status: response.status_code(), version: None, body: Body::Passed(response), headers: Vec::new() }
     }
 
     /// An error in its envelope.
     pub fn error(error: &ErrorReply) -> Self {
         let body = json::to_string(&error.body).unwrap_or_default();
-        Self { status: error.status, body: Body::Json(body), headers: error.headers.clone() }
+        Self { status: error.status, version: None, body: Body::Json(body), headers: error.headers.clone() }
     }
 
     /// With one more header.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Showing one row at this version: the tag begins with it, so that `If-Match` can name what was read.
+    pub fn version(self, version: u64) -> Self {
+        Self { version: Some(version), ..self }
     }
 
     /// Says when the answer was given before to the same key.
@@ -106,16 +113,17 @@ impl Reply {
 
     /// The answer as the platform wants it. A GET whose content the client already has becomes 304.
     pub fn into_response(self, head: &Head) -> worker::Result<Response> {
-        let Self { status, body, headers: extra } = self;
+        let Self { status, version, body, headers: extra } = self;
         let headers = Headers::new();
         let is_json = matches!(body, Body::Json(_));
         if let Body::Json(json) = &body {
             headers.set("Content-Type", "application/json; charset=utf-8")?;
-            if head.method == "GET" && status == 200 && !extra.iter().any(|(name, _)| *name == "Cache-Control") {
-                let own = extra.iter().find(|(name, _)| *name == "ETag").map(|(_, value)| value.clone());
-                let etag = own.unwrap_or_else(|| etag(json));
+            let is_read = matches!(head.method.as_str(), "GET" | "HEAD");
+            let may_keep = is_read && !extra.iter().any(|(name, _)| *name == "Cache-Control");
+            if status == 200 && (may_keep || version.is_some()) {
+                let etag = etag(version, json);
                 headers.set("ETag", &etag)?;
-                if head.if_none_match.as_ref().is_some_and(|known| matches(known, &etag)) {
+                if is_read && head.if_none_match.as_ref().is_some_and(|known| matches(known, &etag)) {
                     return Ok(Response::builder().with_status(304).with_headers(headers).empty());
                 }
             }
@@ -167,12 +175,13 @@ pub fn security_headers(mut response: Response, head: &Head) -> Response {
     response
 }
 
-/// A digest of the content: FNV-1a in 64 bits tells versions of one resource apart; nothing depends on it in secret.
-fn etag(body: &str) -> String {
+/// A digest of the content, behind the row's version if there is one: what is derived changes without the row. FNV-1a in
+/// 64 bits tells versions of one resource apart; nothing depends on it in secret.
+fn etag(version: Option<u64>, body: &str) -> String {
     let digest = body
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("\"{digest:016x}\"")
+    version.map_or_else(|| format!("\"{digest:016x}\""), |version| format!("\"{version}-{digest:016x}\""))
 }
 
 fn matches(if_none_match: &str, etag: &str) -> bool {
@@ -199,9 +208,10 @@ mod tests {
 
     #[test]
     fn a_known_content_is_recognised() {
-        let tag = etag("{}");
+        let tag = etag(None, "{}");
         assert!(matches(&tag, &tag) && matches(&format!("W/{tag}, \"x\""), &tag) && matches("*", &tag));
         assert!(!matches("\"x\"", &tag));
-        assert_ne!(etag("a"), etag("b"));
+        assert_ne!(etag(None, "a"), etag(None, "b"));
+        assert!(etag(Some(7), "a").starts_with("\"7-"));
     }
 }

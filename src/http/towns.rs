@@ -1,6 +1,6 @@
 //! Towns of users and organisations (api.md 3.2), and their deletion.
 
-use gastown_core::access::TownRole;
+use gastown_core::access::{Account, Level, TownOwner, TownRole, admit_to_town};
 use gastown_core::id::{IdSeed, RigId, TownId};
 use gastown_core::town::state::AccountKind;
 use gastown_core::wire::api::town::{NewTown, RenameTown, Town};
@@ -14,7 +14,8 @@ use crate::ambient::seed;
 use crate::env::Object;
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls as rig;
-use crate::town::calls::{Create, Delete, Rename, Show};
+use crate::routes::Method;
+use crate::town::calls::{Create, Delete, ListRigs, Ownership, Rename, Show};
 use crate::town_container::calls::Forget;
 
 /// POST `/api/towns` and `/api/users/:userId/towns`
@@ -53,7 +54,7 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
 
 /// GET `/api/users/:userId/towns`
 pub async fn list_of_user(inbound: Inbound) -> Result<Reply> {
-    let account = account_name(AccountKind::User, &inbound.user()?.user_id);
+    let account = account_name(AccountKind::User, inbound.params.get("userId").unwrap_or_default());
     Reply::ok(&towns_of(&inbound, &account).await?)
 }
 
@@ -65,23 +66,43 @@ pub async fn list_of_org(inbound: Inbound) -> Result<Reply> {
 
 /// GET `T`
 pub async fn show(inbound: Inbound) -> Result<Reply> {
-    let view = inbound.ask_town(&Show {}).await?;
-    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
+    let town = inbound.ask_town(&Show {}).await?.seen_by(inbound.town_role.unwrap_or(TownRole::Owner));
+    Ok(Reply::ok(&town)?.version(town.version))
 }
 
 /// PATCH `T`
 pub async fn rename(inbound: Inbound) -> Result<Reply> {
     let RenameTown { name } = inbound.read()?;
     let view = inbound.ask_town(&Rename { name, if_version: if_version(&inbound)? }).await?;
-    Reply::ok(&view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner)))
+    let town = view.seen_by(inbound.town_role.unwrap_or(TownRole::Owner));
+    Ok(Reply::ok(&town)?.version(town.version))
 }
 
-/// DELETE `T`: agents and runtime first, then the objects, then the record; every later call finds nothing. The keeper is
-/// emptied once more at the end, because a rig may have spoken to it until it was gone itself.
+/// GET `/api/orgs/:orgId/towns/:townId`
+pub async fn show_of_org(inbound: Inbound) -> Result<Reply> {
+    show(enter_own(inbound, Level::TownMember).await?).await
+}
+
+/// DELETE `/api/orgs/:orgId/towns/:townId`
+pub async fn delete_of_org(inbound: Inbound) -> Result<Reply> {
+    delete(enter_own(inbound, Level::TownOwner).await?).await
+}
+
+/// GET `/api/orgs/:orgId/towns/:townId/rigs`
+pub async fn rigs_of_org(inbound: Inbound) -> Result<Reply> {
+    super::rigs::list(enter_own(inbound, Level::TownMember).await?).await
+}
+
+/// DELETE `T`: agents and runtime first, then the rigs, then the town, then the record; every later call finds nothing.
+/// The town goes after its rigs, so that a deletion which failed half-way can be asked for again. Rigs and keeper are
+/// emptied once more at the end, because they may have been spoken to until the town was gone.
 pub async fn delete(inbound: Inbound) -> Result<Reply> {
     let town_id = inbound.town_id()?;
     let town = inbound.ask_town(&Show {}).await?.town;
     inbound.ask_container(&Forget { town_id }).await?;
+    for rig in inbound.ask_town(&ListRigs {}).await? {
+        inbound.ask_rig(rig.id, &rig::Delete {}).await?;
+    }
     let rigs: Vec<RigId> = inbound.ask_town(&Delete {}).await?;
     for rig_id in rigs {
         inbound.ask_rig(rig_id, &rig::Delete {}).await?;
@@ -95,13 +116,33 @@ pub async fn delete(inbound: Inbound) -> Result<Reply> {
     Reply::ok(&json!({ "deleted": true }))
 }
 
+async fn enter_own(inbound: Inbound, level: Level) -> Result<Inbound> {
+    let town_id = inbound.town_id()?;
+    enter(inbound, town_id, level).await
+}
+
+/// The same request as one about this town, where the path names an account and no town, or a town and its
+/// organisation: what the caller is to the town, and that it is the organisation's, is asked here.
+pub async fn enter(inbound: Inbound, town_id: TownId, level: Level) -> Result<Inbound> {
+    let is_read = inbound.route.method == Method::Get;
+    let owner: TownOwner = inbound.ask(Object::Town, &town_id.to_string(), &Ownership {}).await?.into();
+    let of_path = inbound.params.get("orgId").map(|org| Account::Org(org.to_owned()));
+    if of_path.is_some_and(|account| account != owner.account) {
+        return Err(Refusal::not_found("town").into());
+    }
+    let role = admit_to_town(inbound.user()?, level, &owner, is_read).map_err(super::access::refused)?;
+    let params = inbound.params.clone().with("townId", town_id.to_string());
+    Ok(Inbound { params, town_role: Some(role), ..inbound })
+}
+
 /// `If-Match` as a version; the dashboard sends what it read from a resource's `version`.
 pub fn if_version(inbound: &Inbound) -> Result<Option<u64>> {
     let Some(header) = &inbound.headers.if_match else { return Ok(None) };
     if header.trim() == "*" {
         return Ok(None);
     }
-    match header.trim().trim_start_matches("W/").trim_matches('"').parse() {
+    let tag = header.trim().trim_start_matches("W/").trim_matches('"');
+    match tag.split('-').next().unwrap_or_default().parse() {
         Ok(version) => Ok(Some(version)),
         Err(_) => Err(Refusal::new(Code::PreconditionFailed, "If-Match names no version").into()),
     }

@@ -6,7 +6,7 @@ use gastown_core::rig::agent::AgentRole;
 use gastown_core::rig::bead::{BeadStatus, BeadType};
 use gastown_core::rig::mail::MailTo;
 use gastown_core::rig::review::Verdict;
-use gastown_core::session::Role;
+use gastown_core::session::{MergeStatus, Role};
 use gastown_core::sorted::SortedSet;
 use gastown_core::time::Timestamp;
 use gastown_core::wire::api::agent::{Agent, Assignment, Done, Heartbeat, JudgeBranch};
@@ -250,6 +250,19 @@ calls! {
         /// Who asks.
         actor: String,
     } -> MergeQueueItem;
+    /// Another runtime's word that the merge of a review ended.
+    "/complete_review" CompleteReview {
+        /// The town of the path.
+        town_id: TownId,
+        /// The merge_request bead.
+        review_id: BeadId,
+        /// How.
+        status: MergeStatus,
+        /// In words.
+        message: String,
+        /// The merge.
+        commit: Option<String>,
+    } -> ();
     /// Submit the branch of an issue; the reply is its review, or the issue when it needs none.
     "/submit" SubmitWork {
         /// The town of the path.

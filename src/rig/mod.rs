@@ -130,6 +130,7 @@ impl Desk {
             Fail => work::fail,
             Retry => work::retry,
             ResetBreaker => work::reset_breaker,
+            CompleteReview => review::complete,
             SubmitWork => hands::submit,
             CloseOwn => hands::close_own,
             Reassign => hands::reassign,

@@ -3,10 +3,13 @@
 use std::rc::Rc;
 
 use gastown_core::id::BeadId;
+use gastown_core::rig::event::{Event, JobFact};
 use gastown_core::rig::{Applied, Command};
+use gastown_core::session::JobKind;
 use gastown_core::wire::api::review::MergeQueueItem;
+use gastown_core::wire::code::Code;
 
-use super::calls::{DismissReview, JudgeReview, ListReviews, ResumeReview, RigReviews};
+use super::calls::{CompleteReview, DismissReview, JudgeReview, ListReviews, ResumeReview, RigReviews};
 use super::commit::View;
 use super::store::events;
 use super::{Desk, reads};
@@ -50,6 +53,23 @@ pub(super) async fn resume(desk: &Rc<Desk>, call: ResumeReview) -> Result<MergeQ
 pub(super) async fn dismiss(desk: &Rc<Desk>, call: DismissReview) -> Result<MergeQueueItem> {
     desk.is_of(call.town_id)?;
     run(desk, Command::DismissReview { review_id: call.review_id }).await
+}
+
+/// The merge job of the review ends as its own fact would end it.
+pub(super) async fn complete(desk: &Rc<Desk>, call: CompleteReview) -> Result<()> {
+    desk.is_of(call.town_id)?;
+    let job_id = desk.read(|state| {
+        let review = state.reviews.get(&call.review_id).ok_or_else(|| Refusal::not_found("bead"))?;
+        let mut live = state.jobs.values().filter(|job| job.ended_at.is_none() && job.kind == JobKind::Merge);
+        let merge = live.find(|job| job.review_id == Some(review.bead_id)).map(|job| job.job_id);
+        let none = || Refusal::new(Code::IllegalTransition, "No merge of this review was ordered");
+        Ok(merge.ok_or_else(none)?)
+    })?;
+    let CompleteReview { status, message, commit: merge_commit, .. } = call;
+    let fact = JobFact::Merge { status, merge_commit, files: Vec::new(), results: Vec::new(), message };
+    let committed = desk.observe(vec![Event::JobReported(job_id, fact)])?;
+    desk.act(committed.effects).await;
+    Ok(())
 }
 
 async fn run(desk: &Rc<Desk>, command: Command) -> Result<MergeQueueItem> {

@@ -22,6 +22,7 @@ use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
 
 pub use super::store::activity::EventFilter;
+pub use super::store::audit::AuditFilter;
 pub use super::store::escalations::EscalationFilter;
 
 mod views;
@@ -123,6 +124,8 @@ calls! {
         by_mayor: bool,
         /// Who asks.
         actor: String,
+        /// Which request.
+        request_id: String,
         /// `If-Match`: only when this is the version.
         if_version: Option<u64>,
     } => "/patch_config", ConfigView;
@@ -180,6 +183,8 @@ calls! {
         by_mayor: bool,
         /// Who asks.
         actor: String,
+        /// Which request.
+        request_id: String,
         /// `If-Match`: only when this is the version.
         if_version: Option<u64>,
     } => "/patch_rig_config", ConfigView;
@@ -209,6 +214,9 @@ calls! {
 
     /// Ends the mayor's session; the next one keeps the conversation.
     RestartMayor {} => "/restart_mayor", MayorSession;
+
+    /// Ends the mayor's session; the next message starts another.
+    EndMayor {} => "/end_mayor", MayorSession;
 
     /// **MayorStatus**.
     ShowMayor {} => "/show_mayor", MayorView;
@@ -394,6 +402,54 @@ calls! {
         /// Only this type.
         frame: Option<String>,
     } => "/list_frames", Frames;
+
+    /// Which model such work would get.
+    ResolveModel {
+        /// `mayor`, `refinery`, `polecat`, `triage`, or nothing for the container's default.
+        role: String,
+        /// Labels of the work.
+        labels: Vec<String>,
+        /// The rig of the work.
+        rig_id: Option<RigId>,
+        /// A model chosen for the work itself.
+        model: Option<String>,
+        /// Model settings to try.
+        draft: Option<Value>,
+    } => "/resolve_model", Resolved;
+
+    /// Shows something in open dashboards.
+    ShowUi {
+        /// **UiAction**.
+        action: Value,
+        /// A rig that must be the town's.
+        rig_id: Option<RigId>,
+        /// A convoy that must be the town's.
+        convoy_id: Option<ConvoyId>,
+    } => "/show_ui", ();
+
+    /// What a person looks at.
+    LookAt {
+        /// In words of the dashboard.
+        context: String,
+    } => "/look_at", ();
+
+    /// Adds a row to the log of what was changed.
+    Audit {
+        /// By whom.
+        actor: String,
+        /// Name of the operation.
+        action: String,
+        /// Kind and id, parted by a blank.
+        target: String,
+        /// Which request.
+        request_id: String,
+    } => "/audit", ();
+
+    /// A part of that log, newest first.
+    ListAudit {
+        /// Which.
+        filter: AuditFilter,
+    } => "/list_audit", Vec<Value>;
 
     /// What the runtime's keeper needs to attach a runtime and to complete orders. Holds secrets; never logged.
     Setup {} => "/setup", RuntimeSetup;

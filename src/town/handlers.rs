@@ -16,7 +16,7 @@ use worker::Response;
 
 use super::calls::{self, Frames, MayorSession, MayorView, TownView};
 use super::stream::Wanted;
-use super::{Inner, admission, conversation, convoys, inbox, mayor, runtime, settings, store, view};
+use super::{Inner, admission, asides, conversation, convoys, inbox, mayor, runtime, settings, store, view};
 use crate::ambient;
 use crate::call::{Call, Incoming};
 use crate::catalogue::catalogue;
@@ -73,6 +73,7 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         PostMessage => post_message,
         EnsureMayor => |inner, _| mayor_command(inner, Command::EnsureMayor),
         RestartMayor => |inner, _| mayor_command(inner, Command::RestartMayor),
+        EndMayor => |inner, _| mayor_command(inner, Command::EndMayor),
         ShowMayor => show_mayor,
         ListMessages => list_messages,
         ListConvoys => convoys::list,
@@ -83,6 +84,11 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         ListMail => inbox::list_mail,
         ListEvents => inbox::list_events,
         ListFrames => list_frames,
+        ResolveModel => asides::resolve_model,
+        ShowUi => asides::show_ui,
+        LookAt => asides::look_at,
+        Audit => asides::audit,
+        ListAudit => asides::list_audit,
         Setup => |inner: &Rc<Inner>, _| runtime::setup(inner),
         LlmCredentials => |inner: &Rc<Inner>, _| runtime::llm_credentials(inner),
         GitCredentials => runtime::git_credentials,
@@ -233,12 +239,16 @@ fn deliver(
 
 fn post_message(inner: &Rc<Inner>, call: calls::PostMessage) -> Result<MayorSession> {
     if store::messages::get(&inner.sql, call.message_id)?.is_none() {
+        let ui_context = match call.ui_context {
+            Some(context) => Some(context),
+            None => asides::looked_at(inner)?,
+        };
         inner.handle(Command::PostMessage {
             message_id: call.message_id,
             source: MessageSource::User,
             source_id: Some(call.author),
             body: call.text,
-            ui_context: call.ui_context,
+            ui_context,
         })?;
     }
     inner.with_state(mayor::session)

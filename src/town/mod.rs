@@ -6,6 +6,7 @@
 //! `stream.rs`. Decisions are `gastown_core::town`.
 
 mod admission;
+mod asides;
 pub mod calls;
 mod conversation;
 mod convoys;
@@ -45,6 +46,8 @@ struct Inner {
     sql: DurableSql,
     /// The state that the plans work on; none until the first call, and after an error.
     memory: RefCell<Option<State>>,
+    /// What a person looks at, and since when.
+    looked_at: RefCell<Option<(gastown_core::time::Timestamp, String)>>,
     /// Readers of the live stream.
     readers: RefCell<stream::Readers>,
     /// Keyed requests whose first run has not ended.
@@ -63,6 +66,7 @@ impl worker::DurableObject for Town {
             env,
             sql,
             memory: RefCell::default(),
+            looked_at: RefCell::default(),
             readers: RefCell::default(),
             running: Running::default(),
             is_migrated: Cell::new(false),

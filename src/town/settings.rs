@@ -24,7 +24,7 @@ use crate::error::{Error, Refusal, Result};
 use crate::sql::Sql;
 
 pub(super) fn patch_config(inner: &Rc<Inner>, call: calls::PatchConfig) -> Result<ConfigView> {
-    let (config, version, rigs, read_only) = inner.with_state(|state| {
+    let (before, version, rigs, read_only) = inner.with_state(|state| {
         let rigs: Vec<RigId> = state.rigs.keys().copied().collect();
         (state.town.config.clone(), state.town.config_version, rigs, read_only(state))
     })?;
@@ -32,11 +32,13 @@ pub(super) fn patch_config(inner: &Rc<Inner>, call: calls::PatchConfig) -> Resul
     let editor = if call.by_mayor { Editor::Mayor } else { Editor::Person };
     let context = patch_context(catalogue()?, editor, &rigs, &read_only);
     let Patched { config, secrets, warnings, changed } =
-        patch_town(&config, &call.patch, &context).map_err(config_refusal)?;
+        patch_town(&before, &call.patch, &context).map_err(config_refusal)?;
     if !changed.is_empty() || !secrets.is_empty() {
         inner.sql.atomically(|| keep_secrets(inner, &secrets, &call.actor))?;
         let secrets_changed = !secrets.is_empty();
+        let changes = values(&config_view(&before), &config_view(&config), &changed);
         inner.handle(Command::SetConfig { config: Box::new(config), secrets_changed, changed, actor: call.actor })?;
+        store::audit::complete(&inner.sql, &changes, &call.request_id)?;
     }
     let view = inner.with_state(config_of)?;
     Ok(ConfigView { warnings: warnings.iter().map(warning).collect(), ..view })
@@ -70,11 +72,23 @@ pub(super) fn patch_rig_config(inner: &Rc<Inner>, call: calls::PatchRigConfig) -
     let Patched { config, warnings, changed, .. } =
         patch_rig(&rig, &town, &call.patch, &context).map_err(config_refusal)?;
     if !changed.is_empty() {
+        let changes = values(&rig_view(&rig), &rig_view(&config), &changed);
         let (rig_id, actor) = (call.rig_id, call.actor);
         inner.handle(Command::SetRigConfig { rig_id, config: Box::new(config), changed, actor })?;
+        store::audit::complete(&inner.sql, &changes, &call.request_id)?;
     }
     let view = show_rig_config(inner, calls::ShowRigConfig { rig_id: call.rig_id, effective: false })?;
     Ok(ConfigView { warnings: warnings.iter().map(warning).collect(), ..view })
+}
+
+/// What changed, by key: the old and the new value as the API shows them.
+fn values(before: &Map<String, Value>, after: &Map<String, Value>, keys: &[String]) -> Map<String, Value> {
+    let at = |document: &Map<String, Value>, key: &str| {
+        let mut steps = key.split('.');
+        let first = steps.next().and_then(|step| document.get(step));
+        steps.fold(first, |value, step| value?.get(step)).cloned()
+    };
+    keys.iter().map(|key| (key.clone(), json!({ "old": at(before, key), "new": at(after, key) }))).collect()
 }
 
 /// The settings as the API shows them: the document, masked, with the keys that only we set.

@@ -8,8 +8,8 @@ use gastown_core::wire::api::snapshot::RuntimeStatus;
 use gastown_core::wire::control::{JobOrder, Message, PushedMessages, Reason, StopMode};
 use gastown_core::wire::order::SessionOrder;
 use gastown_core::wire::report::{
-    AgentToken, ContainerToken, EventBatches, EventsReply, Facts, FactsReply, Heartbeat, HeartbeatReply, Outcomes,
-    OutcomesReply, Ref, Register, RegisterReply,
+    AgentToken, ContainerToken, EventBatch, EventBatches, EventsReply, Facts, FactsReply, Heartbeat, HeartbeatReply,
+    Outcomes, OutcomesReply, Ref, Register, RegisterReply,
 };
 use serde::{Deserialize, Serialize};
 
@@ -290,6 +290,18 @@ pub struct RuntimeShows {
 impl Call for RuntimeShows {
     const PATH: &'static str = "/runtime_shows";
     type Reply = EventsReply;
+}
+
+/// `POST R/agent-events`: events that nobody numbered; the numbers of the batch are given here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AppendEvents {
+    /// What it says.
+    pub batch: EventBatch,
+}
+
+impl Call for AppendEvents {
+    const PATH: &'static str = "/append_events";
+    type Reply = ();
 }
 
 /// `POST T/runtime/agent-tokens`.

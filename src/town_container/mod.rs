@@ -104,6 +104,7 @@ impl Keeper {
             c::RuntimeBeats::PATH => incoming.answer(|call| reports::heartbeat(self, call)),
             c::RuntimeEnds::PATH => incoming.answer(|call| reports::outcomes(self, call)),
             c::RuntimeShows::PATH => incoming.answer(|call| reports::events(self, call)),
+            c::AppendEvents::PATH => incoming.answer(|call| async move { reports::append(self, call) }),
             c::RenewTokens::PATH => incoming.answer(|call| reports::renew_tokens(self, call)),
             c::RefreshToken::PATH => incoming.answer(|call| async move { reports::refresh_token(self, &call) }),
             c::ShowRuntime::PATH => incoming.answer(|_: c::ShowRuntime| async { self.status() }),

@@ -13,18 +13,19 @@ use gastown_core::limits::HEARTBEAT;
 use gastown_core::session::Role;
 use gastown_core::wire::code::Code;
 use gastown_core::wire::report::{
-    AgentToken, ContainerToken, EventsReply, Fact, FactBody, FactResult, FactsReply, Heartbeat, HeartbeatReply,
-    ItemStatus, OutcomeResult, OutcomesReply, Ref, RegisterReply,
+    AgentToken, ContainerToken, EventBatch, EventsReply, Fact, FactBody, FactResult, FactsReply, Heartbeat,
+    HeartbeatReply, ItemStatus, OutcomeResult, OutcomesReply, Ref, RegisterReply,
 };
 
 use super::calls::{
-    CheckRuntime, RefreshToken, RenewTokens, RuntimeBeats, RuntimeEnds, RuntimeRegisters, RuntimeReports, RuntimeShows,
+    AppendEvents, CheckRuntime, RefreshToken, RenewTokens, RuntimeBeats, RuntimeEnds, RuntimeRegisters, RuntimeReports,
+    RuntimeShows,
 };
 use super::{Keeper, store, watch};
 use crate::ambient::{self, Clock, wall_now};
 use crate::call::{Asked, Call, ask};
 use crate::env::{Object, settings, stub};
-use crate::error::{Refusal, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::rig::calls as rig;
 use crate::sql::Sql;
 use crate::token::AgentSubject;
@@ -141,11 +142,22 @@ pub(super) async fn heartbeat(keeper: &Rc<Keeper>, call: RuntimeBeats) -> Result
     for job in &beat.jobs {
         by_rig.get_or_insert_with(job.rig_id, || of(beat.instance_id)).jobs.push(job.clone());
     }
-    let asked = join_all(by_rig.into_iter().map(|(rig_id, beats)| keeper.ask_rig(rig_id, &beats))).await;
+    let asked = by_rig.into_iter().map(|(rig_id, beats)| {
+        let sessions: Vec<Ref> = beats.agents.iter().map(|agent| agent.session).collect();
+        async move { (sessions, keeper.ask_rig(rig_id, &beats).await) }
+    });
+    let asked = join_all(asked).await;
     let (mut stop, mut wrap_up) = (Vec::<Ref>::new(), Vec::<Ref>::new());
-    for answer in asked.into_iter().filter_map(Result::ok) {
-        stop.extend(answer.stop);
-        wrap_up.extend(answer.wrap_up);
+    for (sessions, answer) in asked {
+        match answer {
+            Ok(answer) => {
+                stop.extend(answer.stop);
+                wrap_up.extend(answer.wrap_up);
+            }
+            // Sessions of a rig that is gone have nobody else to end them.
+            Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => stop.extend(sessions),
+            Err(_) => (),
+        }
     }
     let mayors = beat.agents.iter().filter(|agent| agent.session.rig_id.rig().is_none()).cloned().collect();
     let heartbeat = Heartbeat { agents: mayors, jobs: Vec::new(), ..beat.clone() };
@@ -193,6 +205,15 @@ pub(super) async fn events(keeper: &Rc<Keeper>, call: RuntimeShows) -> Result<Ev
         }
     }
     Ok(EventsReply { next_seq })
+}
+
+/// Events that nobody numbered follow the last one of their session.
+pub(super) fn append(keeper: &Keeper, call: AppendEvents) -> Result<()> {
+    let batch = call.batch;
+    let known = store::next_seq(&keeper.sql, batch.assignment_id)?.get(&batch.agent_id).copied().unwrap_or(0);
+    let batch = EventBatch { first_seq: known, ..batch };
+    keeper.sql.atomically(|| store::append(&keeper.sql, &batch))?;
+    Ok(())
 }
 
 /// New tokens for sessions that are live; those that are over are missing.

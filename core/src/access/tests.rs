@@ -76,8 +76,11 @@ fn a_user_path_is_its_own_users() {
     let access = Access::any(&[Level::User]);
     assert_eq!(word(admit(&caller("user"), &access, &scope)), "wrong_account");
     assert_eq!(word(admit(&caller("admin"), &access, &scope)), "admin_read_only");
+    let of_town = Access::any(&[Level::TownMember]);
+    assert_eq!(word(admit(&caller("user"), &of_town, &scope)), "wrong_account");
     let reading = Scope { is_read: true, ..scope };
     assert_eq!(word(admit(&caller("admin"), &access, &reading)), "ok");
+    assert_eq!(word(admit(&caller("admin"), &of_town, &reading)), "ask");
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub enum Command {
     EnsureMayor,
     /// End the mayor's session and have a new one, with the same conversation.
     RestartMayor,
+    /// End the mayor's session; the next message starts another.
+    EndMayor,
     /// Let nothing new start.
     Pause(Pause),
     /// Let it start again.
@@ -237,6 +239,12 @@ pub fn apply(plan: &mut Plan, command: Command) -> Result<Applied, Refusal> {
         }
         Command::RestartMayor => {
             restart_mayor(plan);
+            Ok(Applied::Mayor)
+        }
+        Command::EndMayor => {
+            if end_mayor(plan) {
+                plan.update_mayor(|mayor| mayor.wanted_at = None);
+            }
             Ok(Applied::Mayor)
         }
         Command::Pause(pause) => {
@@ -421,20 +429,28 @@ pub(super) fn post_message(
 }
 
 fn restart_mayor(plan: &mut Plan) {
+    let now = plan.now();
+    if end_mayor(plan) {
+        plan.update_mayor(|mayor| mayor.wanted_at = Some(now));
+    } else if plan.state().mayor.phase == MayorPhase::Absent && !plan.state().drain.is_draining {
+        mayor::start(plan);
+    }
+}
+
+/// Has the live session end; false where none takes messages any more.
+fn end_mayor(plan: &mut Plan) -> bool {
     let mayor = plan.state().mayor.clone();
     match (mayor.phase, mayor.assignment_id) {
         (MayorPhase::Starting | MayorPhase::Running, Some(assignment_id)) => {
-            let now = plan.now();
-            let lease = now + FINISH_LIMIT;
+            let lease = plan.now() + FINISH_LIMIT;
             plan.update_mayor(|mayor| {
                 mayor.phase = MayorPhase::Finishing;
                 mayor.lease_until = Some(lease);
-                mayor.wanted_at = Some(now);
             });
             plan.effect(Effect::StopMayor { assignment_id, epoch: mayor.epoch });
+            true
         }
-        (MayorPhase::Absent, _) if !plan.state().drain.is_draining => mayor::start(plan),
-        (MayorPhase::Absent | MayorPhase::Starting | MayorPhase::Running | MayorPhase::Finishing, _) => (),
+        (MayorPhase::Absent | MayorPhase::Starting | MayorPhase::Running | MayorPhase::Finishing, _) => false,
     }
 }
 

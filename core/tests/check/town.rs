@@ -166,6 +166,7 @@ impl Player {
             ["system", id, text] => self.message(id, text, MessageSource::System),
             ["ensure"] => self.command(Command::EnsureMayor),
             ["restart"] => self.command(Command::RestartMayor),
+            ["end"] => self.command(Command::EndMayor),
             ["accept"] => {
                 let instance = self.instance;
                 self.start_answered(StartAnswer::Accepted(instance));

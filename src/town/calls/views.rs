@@ -89,6 +89,15 @@ pub struct MayorView {
     pub resolution: Resolution,
 }
 
+/// Which model, by which version of the settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Resolved {
+    /// Which, and why.
+    pub resolution: Resolution,
+    /// Version of the town's settings.
+    pub config_version: u64,
+}
+
 /// Frames of the town channel, oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Frames {

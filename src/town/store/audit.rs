@@ -1,11 +1,12 @@
-//! Who changed which settings. Values do not get here, only the names of the keys.
+//! Who changed what. Settings are shown as the API shows them: a secret is its mask.
 
 use gastown_core::time::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as JsonValue};
 
 use crate::params;
 use crate::sql::row::{Json, Ms};
-use crate::sql::{Sql, SqlError, json};
+use crate::sql::{Sql, SqlError, any, json};
 
 /// What was changed.
 pub(super) struct Change<'a> {
@@ -20,7 +21,7 @@ pub(super) struct Change<'a> {
 }
 
 /// One row of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StoredChange {
     /// Number in the town, growing.
     pub seq: u64,
@@ -32,8 +33,25 @@ pub struct StoredChange {
     pub action: String,
     /// To what.
     pub target: String,
-    /// The keys that differ.
-    pub keys: Vec<String>,
+    /// Which request.
+    pub request_id: String,
+    /// Old and new value by key.
+    pub changes: Map<String, JsonValue>,
+}
+
+/// Which rows a list shows; what is absent asks for nothing in particular.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditFilter {
+    /// By one of these.
+    pub actors: Vec<String>,
+    /// One of these operations.
+    pub actions: Vec<String>,
+    /// Since then.
+    pub since: Option<Timestamp>,
+    /// At most so many …
+    pub limit: u32,
+    /// … leaving out so many.
+    pub offset: u32,
 }
 
 #[derive(Deserialize)]
@@ -43,20 +61,25 @@ struct AuditRow {
     actor: String,
     action: String,
     target: String,
-    changes: Json<Vec<String>>,
+    request_id: String,
+    changes: Json<JsonValue>,
 }
 
-const SELECT_NEWEST: &str = "
+const SELECT_PAGE: &str = "
 select *
 from audit
-where (?1 is null or seq < ?1)
+where (?1 is null or actor in (select value from json_each(?1)))
+  and (?2 is null or action in (select value from json_each(?2)))
+  and (?3 is null or at >= ?3)
 order by seq desc
-limit ?2";
+limit ?4 offset ?5";
 
-/// The newest rows, newest first; below a number when it is given.
-pub fn newest(sql: &impl Sql, before: Option<u64>, limit: usize) -> Result<Vec<StoredChange>, SqlError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows: Vec<AuditRow> = sql.rows(SELECT_NEWEST, params![before, limit])?;
+/// A part of the log, newest first.
+pub fn page(sql: &impl Sql, filter: &AuditFilter) -> Result<Vec<StoredChange>, SqlError> {
+    let rows: Vec<AuditRow> = sql.rows(
+        SELECT_PAGE,
+        params![any(&filter.actors), any(&filter.actions), filter.since, filter.limit, filter.offset],
+    )?;
     Ok(rows.into_iter().map(StoredChange::from).collect())
 }
 
@@ -69,15 +92,50 @@ pub(super) fn add(sql: &impl Sql, at: Timestamp, change: &Change<'_>) -> Result<
     sql.run(INSERT, params![at, change.actor, change.action, change.target, json(&change.keys)])
 }
 
+const INSERT_NOTE: &str = "
+insert into audit (at, actor, action, target, request_id, changes)
+values (?, ?, ?, ?, ?, '{}')";
+
+/// Adds a row about an operation that changed no settings, or that only read.
+pub fn note(
+    sql: &impl Sql,
+    at: Timestamp,
+    actor: &str,
+    action: &str,
+    target: &str,
+    request_id: &str,
+) -> Result<(), SqlError> {
+    sql.run(INSERT_NOTE, params![at, actor, action, target, request_id])
+}
+
+const UPDATE_NEWEST: &str = "
+update audit
+set changes = ?, request_id = ?
+where seq = (select max(seq) from audit)";
+
+/// Completes the row that was just written with the values.
+pub fn complete(sql: &impl Sql, changes: &Map<String, JsonValue>, request_id: &str) -> Result<(), SqlError> {
+    sql.run(UPDATE_NEWEST, params![json(changes), request_id])
+}
+
 impl From<AuditRow> for StoredChange {
     fn from(row: AuditRow) -> Self {
+        let changes = match row.changes.0 {
+            JsonValue::Object(changes) => changes,
+            // A row without values names its keys only.
+            JsonValue::Array(keys) => {
+                keys.iter().filter_map(|key| Some((key.as_str()?.to_owned(), JsonValue::Null))).collect()
+            }
+            JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => Map::new(),
+        };
         Self {
             seq: row.seq,
             at: row.at.0,
             actor: row.actor,
             action: row.action,
             target: row.target,
-            keys: row.changes.0,
+            request_id: row.request_id,
+            changes,
         }
     }
 }

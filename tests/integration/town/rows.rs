@@ -222,9 +222,23 @@ fn changes_of_settings_are_logged() {
     let keys = vec!["gates".to_owned()];
     let target = "town".to_owned();
     put(&sql, Write::Audit { actor: "ann".to_owned(), action: "town.config", target, changes: keys.clone() });
-    let log = audit::newest(&sql, None, 9).unwrap();
-    assert_eq!((log[0].seq, log[0].at, log[0].actor.as_str(), &log[0].keys), (1, at(0), "ann", &keys));
-    assert_eq!(audit::newest(&sql, Some(1), 9).unwrap(), []);
+    let log = audit::page(&sql, &audit::AuditFilter { limit: 9, ..audit::AuditFilter::default() }).unwrap();
+    assert_eq!((log[0].seq, log[0].at, log[0].actor.as_str()), (1, at(0), "ann"));
+    assert_eq!(log[0].changes.keys().collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+    let values = serde_json::json!({ "default_model": { "old": null, "new": "a/b" } });
+    audit::complete(&sql, values.as_object().unwrap(), "r1").unwrap();
+    audit::note(&sql, at(5), "root", "towns::show", "town x", "r2").unwrap();
+    let by = |actor: &str, since| audit::AuditFilter {
+        actors: vec![actor.to_owned()],
+        since,
+        limit: 9,
+        ..audit::AuditFilter::default()
+    };
+    let anns = audit::page(&sql, &by("ann", None)).unwrap();
+    assert_eq!((anns.len(), anns[0].request_id.as_str()), (1, "r1"));
+    assert_eq!(anns[0].changes["default_model"]["new"], "a/b");
+    assert_eq!(audit::page(&sql, &by("root", Some(at(5)))).unwrap().len(), 1);
+    assert_eq!(audit::page(&sql, &by("root", Some(at(6)))).unwrap(), []);
 }
 
 #[test]

@@ -241,6 +241,57 @@ fn ids_of(fields: &mut Fields<'_>) -> Vec<BeadId> {
     ids
 }
 
+text_enum! {
+    /// How a merge ended, in the words of other runtimes.
+    pub enum MergeWord {
+        Merged = "merged",
+        Failed = "failed",
+        Conflict = "conflict",
+    }
+}
+
+/// `POST R/review-queue/:mr/complete`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewEnded {
+    /// How; absent only when the body was not valid.
+    pub status: Option<MergeWord>,
+    /// In words.
+    pub message: String,
+    /// The merge, when there is one.
+    pub commit: Option<String>,
+}
+
+impl Request for ReviewEnded {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            status: fields.word("status"),
+            message: fields.text("message", 0, NOTE_MAX),
+            commit: fields.optional_text("commit_sha", 1, 64),
+        }
+    }
+}
+
+/// `POST R/agent-events`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentHappening {
+    /// Who; absent only when the body was not valid.
+    pub agent_id: Option<AgentId>,
+    /// What.
+    pub kind: String,
+    /// More about it.
+    pub data: serde_json::Value,
+}
+
+impl Request for AgentHappening {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            agent_id: fields.id("agent_id"),
+            kind: fields.text("event_type", 1, 64),
+            data: fields.metadata("data").unwrap_or_default().into(),
+        }
+    }
+}
+
 /// What became of one bead of a bulk call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BulkResult {
