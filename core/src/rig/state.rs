@@ -19,6 +19,7 @@ use crate::config::EffectiveRig;
 use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, InstanceId, JobId, MailId, NudgeId, RigId, RunId, TownId};
 use crate::models::{RigModels, TownModels};
 use crate::protocol::{Activity, LandingReport, Outbox, RigToTown, Spending, TaskStatus, TownState};
+use crate::session::Usage;
 use crate::text_enum;
 use crate::time::Timestamp;
 
@@ -244,6 +245,11 @@ impl State {
         self.assignments.get_or_insert_with(assignment.assignment_id, || assignment);
     }
 
+    /// Brings back what a convoy without live beads has spent, for one commit.
+    pub fn recall_spending(&mut self, convoy_id: ConvoyId, spent: Usage) {
+        self.spending.convoys.get_or_insert_with(convoy_id, || spent);
+    }
+
     /// Drops what the next plan does not look at: terminal beads with the edges among them, ended assignments, reviews and jobs,
     /// mail and nudges that are shown or expired. They stay in SQL.
     pub fn forget(&mut self) {
@@ -265,6 +271,7 @@ impl State {
         }
         let live: SortedSet<ConvoyId> = self.beads.values().filter_map(|bead| bead.convoy_id).collect();
         self.spending.convoys.retain(|convoy_id, _| live.contains(convoy_id));
+        self.reported_spending.convoys.retain(|convoy_id, _| live.contains(convoy_id));
         self.told_tasks.retain(|bead_id, _| self.beads.contains_key(bead_id));
         self.told_landings.retain(|bead_id, _| self.reviews.contains_key(bead_id));
     }

@@ -67,7 +67,7 @@ pub fn limit_of_family(state: &State, bead: &Bead) -> SpendLimit {
 }
 
 /// A review and its children count for the convoy of the work that they serve.
-fn convoy_of(state: &State, bead: &Bead) -> Option<ConvoyId> {
+pub(super) fn convoy_of(state: &State, bead: &Bead) -> Option<ConvoyId> {
     bead.convoy_id.or_else(|| state.beads.get(&bead.root_id).and_then(|root| root.convoy_id))
 }
 

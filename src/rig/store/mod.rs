@@ -21,7 +21,7 @@ mod watches;
 
 use gastown_core::sorted::SortedMap;
 
-use gastown_core::id::{AgentId, AssignmentId, BeadId, MailId};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, ConvoyId, MailId};
 use gastown_core::rig::assignment::Assignment;
 use gastown_core::rig::bead::Bead;
 use gastown_core::rig::lesson::Lesson;
@@ -101,17 +101,29 @@ pub fn recall(sql: &impl Sql, state: &mut State, references: &[Reference]) -> Re
             }
             Reference::Family(bead_id) => recall_beads(sql, state, beads::family(sql, bead_id)?)?,
             Reference::Namesakes(bead_id) => recall_beads(sql, state, beads::namesakes(sql, bead_id)?)?,
+            Reference::Convoy(convoy_id) => recall_spending(sql, state, convoy_id)?,
             Reference::Bead(_) | Reference::Assignment(_) => (),
         }
     }
     Ok(())
 }
 
-/// Brings beads that are not live back into view, with their edges.
+/// Brings back what a convoy without live beads has spent, so that more of it is added to that.
+fn recall_spending(sql: &impl Sql, state: &mut State, convoy_id: ConvoyId) -> Result<(), SqlError> {
+    if let Some(spent) = usage::of_convoy(sql, convoy_id)? {
+        state.recall_spending(convoy_id, spent);
+    }
+    Ok(())
+}
+
+/// Brings beads that are not live back into view, with their edges and the spend of their convoys.
 fn recall_beads(sql: &impl Sql, state: &mut State, found: impl IntoIterator<Item = Bead>) -> Result<(), SqlError> {
     for bead in found.into_iter().filter(|bead| !bead.is_live()) {
         for edge in edges::of_bead(sql, bead.bead_id)? {
             state.edges.insert((edge.bead_id, edge.blocker_id), edge);
+        }
+        if let Some(convoy_id) = bead.convoy_id {
+            recall_spending(sql, state, convoy_id)?;
         }
         state.recall_bead(bead);
     }

@@ -1,5 +1,6 @@
 //! Table `usage`: what the rig has spent, by day and by convoy.
 
+use gastown_core::id::ConvoyId;
 use gastown_core::protocol::Spending;
 use gastown_core::rig::usage::{DAYS_KEPT, Scope};
 use gastown_core::session::Usage;
@@ -13,6 +14,10 @@ const SELECT_LIVE: &str = "
     where scope in (select scope from usage where scope between 'day:' and 'day;' order by scope desc limit ?)
        or scope in (select 'convoy:' || convoy_id from beads
                     where convoy_id is not null and status in ('open', 'in_progress', 'in_review'))";
+const SELECT_ONE: &str = "
+    select scope, tokens_in, tokens_out, cost_micros
+    from usage
+    where scope = ?";
 const PUT: &str = "
     insert into usage (scope, tokens_in, tokens_out, cost_micros)
     values (?, ?, ?, ?)
@@ -29,12 +34,18 @@ struct Row {
     cost_micros: u64,
 }
 
+impl Row {
+    const fn spent(&self) -> Usage {
+        Usage { tokens_in: self.tokens_in, tokens_out: self.tokens_out, cost_micros: self.cost_micros }
+    }
+}
+
 /// The newest days, and convoys with live beads.
 pub(super) fn live(sql: &impl Sql) -> Result<Spending, SqlError> {
     let rows: Vec<Row> = sql.rows(SELECT_LIVE, &[(DAYS_KEPT as u64).into()])?;
     let mut spending = Spending::default();
     for row in rows {
-        let spent = Usage { tokens_in: row.tokens_in, tokens_out: row.tokens_out, cost_micros: row.cost_micros };
+        let spent = row.spent();
         match row.scope.split_once(':') {
             Some(("day", day)) => drop(spending.days.insert(day.to_owned(), spent)),
             // A row whose scope cannot be read counts for nobody.
@@ -43,6 +54,12 @@ pub(super) fn live(sql: &impl Sql) -> Result<Spending, SqlError> {
         }
     }
     Ok(spending)
+}
+
+/// What a convoy has spent, live or not.
+pub(super) fn of_convoy(sql: &impl Sql, convoy_id: ConvoyId) -> Result<Option<Usage>, SqlError> {
+    let rows: Vec<Row> = sql.rows(SELECT_ONE, &[format!("convoy:{convoy_id}").into()])?;
+    Ok(rows.first().map(Row::spent))
 }
 
 /// Inserts or replaces a total; one that is kept never falls.

@@ -20,7 +20,7 @@ use super::plan::Plan;
 use super::review::Verdict;
 use super::rules;
 use super::triage::{self, Decide};
-use crate::id::{AgentId, AssignmentId, BeadId, MailId, NudgeId, RigId};
+use crate::id::{AgentId, AssignmentId, BeadId, ConvoyId, MailId, NudgeId, RigId};
 use crate::models::ModelId;
 use crate::session::Role;
 
@@ -331,6 +331,8 @@ pub enum Reference {
     Namesakes(BeadId),
     /// An assignment.
     Assignment(AssignmentId),
+    /// What a convoy has spent here.
+    Convoy(ConvoyId),
 }
 
 impl Command {

@@ -12,7 +12,7 @@ use crate::rig::plan::{EventRow, Plan, Write};
 use crate::rig::pr;
 use crate::rig::rules;
 use crate::rig::state::Settings;
-use crate::rig::{answer, triage};
+use crate::rig::{answer, triage, usage};
 
 pub(super) fn town_said(plan: &mut Plan, messages: Vec<Numbered<TownToRig>>) -> Receipt {
     let news = protocol::news(messages, plan.state().town_applied);
@@ -156,7 +156,8 @@ fn stop_everything(plan: &mut Plan, pending: Pending, code: &str, message: &str)
 /// A budget is used up: sessions, of one convoy or of all, are told to finish.
 fn wrap_up(plan: &mut Plan, convoy_id: Option<ConvoyId>, message: &str) {
     for live in live_sessions(plan) {
-        let of = plan.state().beads.get(&live.bead_id).and_then(|bead| bead.convoy_id);
+        let bead = plan.state().beads.get(&live.bead_id);
+        let of = bead.and_then(|bead| usage::convoy_of(plan.state(), bead));
         if convoy_id.is_none() || of == convoy_id {
             assignment::stop(plan, live.assignment_id, Pending::Budget, "budget_reached", message);
         }
@@ -206,12 +207,13 @@ pub(super) fn references(message: &TownToRig) -> Vec<Reference> {
         TownToRig::CreateBeads(order) => {
             let made = order.beads.iter().map(|bead| bead.bead_id);
             let blockers = order.edges.iter().filter(|edge| !edge.cross).map(|edge| edge.blocker_id);
-            made.chain(order.joins.iter().copied()).chain(blockers).map(Reference::Bead).collect()
+            let beads = made.chain(order.joins.iter().copied()).chain(blockers).map(Reference::Bead);
+            beads.chain([Reference::Convoy(order.convoy_id)]).collect()
         }
         TownToRig::StartBeads { bead_ids, .. } | TownToRig::RetryBeads { bead_ids, .. } => beads(bead_ids),
         TownToRig::CancelBeads(order) => beads(&order.bead_ids),
         TownToRig::SkipBead { bead_id, .. } => beads(&[*bead_id]),
-        TownToRig::OpenLanding(order) => beads(&[order.bead_id]),
+        TownToRig::OpenLanding(order) => vec![Reference::Bead(order.bead_id), Reference::Convoy(order.convoy_id)],
         TownToRig::GateOpened { bead_id, .. }
         | TownToRig::GateFailed { bead_id, .. }
         | TownToRig::GatePending { bead_id, .. } => beads(&[*bead_id]),

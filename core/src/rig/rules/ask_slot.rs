@@ -6,6 +6,7 @@ use crate::breaker::BreakerState;
 use crate::protocol::RigToTown;
 use crate::rig::assignment::{Assignment, Phase, Slot};
 use crate::rig::plan::Plan;
+use crate::rig::usage;
 
 pub(crate) fn run(plan: &mut Plan) {
     let mut queued: Vec<Assignment> =
@@ -32,7 +33,7 @@ fn ask(plan: &mut Plan, assignment: &Assignment) {
     let message = RigToTown::SlotAsked {
         assignment_id: assignment.assignment_id,
         bead_id: assignment.bead_id,
-        convoy_id: bead.convoy_id,
+        convoy_id: usage::convoy_of(plan.state(), bead),
         assignment_kind: assignment.kind,
         priority: bead.priority,
         age_at: bead.age_at,

@@ -40,8 +40,9 @@ pub(crate) fn is_green(plan: &Plan, review: &Review) -> bool {
     let result = review.head_commit.as_deref().and_then(|head| plan.state().gate_run(review.bead_id, head));
     match result.map(|run| run.result) {
         Some(GateRunResult::Green) => true,
-        Some(GateRunResult::Running | GateRunResult::Red | GateRunResult::Error) => false,
-        None => !has_gates,
+        Some(GateRunResult::Running | GateRunResult::Red) => false,
+        // A run that could not be done says nothing.
+        Some(GateRunResult::Error) | None => !has_gates,
     }
 }
 

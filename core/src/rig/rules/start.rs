@@ -6,6 +6,7 @@ use crate::limits::{LEASE, START_REORDER};
 use crate::rig::assignment::{Assignment, Phase, Slot, resolution};
 use crate::rig::bead::{BeadStatus, BeadType};
 use crate::rig::plan::{Effect, EventRow, Plan};
+use crate::rig::usage;
 use crate::rig::wait::{Wait, WaitCode};
 
 pub(crate) fn run(plan: &mut Plan) {
@@ -62,7 +63,8 @@ fn budget_wait(plan: &Plan, assignment: &Assignment) -> Option<Wait> {
     if town.budget_reached {
         return Some(wait("The town's budget of the day is used up.").until(town.budget_until));
     }
-    let convoy_id = plan.state().beads.get(&assignment.bead_id).and_then(|bead| bead.convoy_id)?;
+    let bead = plan.state().beads.get(&assignment.bead_id)?;
+    let convoy_id = usage::convoy_of(plan.state(), bead)?;
     let is_exhausted = town.exhausted_convoys.contains(&convoy_id);
     is_exhausted.then(|| wait("The budget of its convoy is used up. Raising it lets the work go on."))
 }

@@ -222,7 +222,7 @@ fn members(plan: &Plan, convoy_id: ConvoyId) -> Vec<BeadId> {
 }
 
 fn pairs(plan: &Plan, convoy_id: ConvoyId) -> SortedSet<(BeadId, BeadId)> {
-    let holds = plan.state().edges_of(convoy_id).filter(|edge| create::holds(edge.state));
+    let holds = plan.state().edges_of(convoy_id).filter(|edge| edge.state != EdgeState::Waived);
     holds.map(|edge| (edge.bead_id, edge.blocker_id)).collect()
 }
 

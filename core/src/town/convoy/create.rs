@@ -12,7 +12,7 @@ use crate::id::{BeadId, ConvoyId, RigId};
 use crate::limits::{CONVOY_TASKS_MAX, LIVE_CONVOYS_PER_TOWN, SLING_REPEAT};
 use crate::models::ModelId;
 use crate::protocol::TaskEdge as EdgeToRig;
-use crate::protocol::{BeadStatus, CreateBeads, EdgeState, Priority, TaskBead, TaskShown, TownToRig};
+use crate::protocol::{BeadStatus, CreateBeads, Priority, TaskBead, TaskShown, TownToRig};
 use crate::time::Timestamp;
 use crate::town::command::{Applied, Refusal};
 use crate::town::plan::{Plan, Write};
@@ -401,13 +401,5 @@ pub(super) fn add_edge(
 pub(super) fn send(plan: &mut Plan, messages: Messages) {
     for (rig_id, order) in messages {
         super::post(plan, rig_id, TownToRig::CreateBeads(Box::new(order)));
-    }
-}
-
-/// The state that an edge begins with is told with it.
-pub(super) const fn holds(state: EdgeState) -> bool {
-    match state {
-        EdgeState::Pending | EdgeState::Failed => true,
-        EdgeState::Satisfied | EdgeState::Waived => false,
     }
 }

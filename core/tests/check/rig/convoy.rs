@@ -11,7 +11,7 @@ use super::Player;
 impl Player {
     /// A command about convoys; false when it is none.
     pub(super) fn run_convoy(&mut self, words: &[&str]) -> bool {
-        let convoy_id = ConvoyId::from_u128(0xc000_0001 << 96);
+        let convoy_id = CONVOY;
         let message = match *words {
             ["task", name, ref rest @ ..] => {
                 let bead_id = bead_id(name);
@@ -110,6 +110,8 @@ impl Player {
     }
 }
 
+/// The convoy of the scenario.
+pub(super) const CONVOY: ConvoyId = ConvoyId::from_u128(0xc000_0001 << 96);
 /// The branch where the tasks of the scenario's convoy meet.
 const FEATURE: &str = "convoy/dark-mode/c0000001/head";
 

@@ -1,6 +1,6 @@
 //! What people do by hand in a scenario, and how beads and agents are shown to them.
 
-use gastown_core::id::BeadId;
+use gastown_core::id::{BeadId, ConvoyId};
 use gastown_core::rig::bead::BeadStatus;
 use gastown_core::rig::command::{BeadPatch, NewAgent, Submit};
 use gastown_core::rig::{self, Command, State};
@@ -55,6 +55,7 @@ impl Player {
                 rig::Reference::Bead(id) => {
                     if let Some(bead) = self.archive.get(id) {
                         state.recall_bead(bead.clone());
+                        bead.convoy_id.iter().for_each(|convoy_id| self.recall_spending(state, convoy_id));
                         let ties = self.archived_edges.iter().filter(|((a, b), _)| a == id || b == id);
                         for (key, edge) in ties {
                             state.edges.get_or_insert_with(*key, || edge.clone());
@@ -66,11 +67,16 @@ impl Player {
                     let alike = self.archive.values().filter(|bead| bead.bead_id.short() == id.short());
                     alike.for_each(|bead| state.recall_bead(bead.clone()));
                 }
+                rig::Reference::Convoy(id) => self.recall_spending(state, id),
                 rig::Reference::Assignment(id) => {
                     self.archived_assignments.get(id).into_iter().for_each(|a| state.recall_assignment(a.clone()));
                 }
             }
         }
+    }
+
+    fn recall_spending(&self, state: &mut State, convoy_id: &ConvoyId) {
+        self.archived_spending.get(convoy_id).into_iter().for_each(|spent| state.recall_spending(*convoy_id, *spent));
     }
 
     /// A bead as people see it; what is over is looked up where it was put away.

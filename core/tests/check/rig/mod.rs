@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gastown_core::config::EffectiveRig;
-use gastown_core::id::{AssignmentId, BeadId, IdSeed, InstanceId, JobId, RigId, TownId};
+use gastown_core::id::{AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, JobId, RigId, TownId};
 use gastown_core::models::{Catalogue, RigModels, TownModels};
 use gastown_core::protocol::{Configure, Numbered, RigToTown, TownBreaker, TownState, TownToRig};
 use gastown_core::rig::breaker::Breaker;
@@ -57,6 +57,7 @@ pub(super) struct Player {
     /// Open escalations, as the Town keeps them.
     inbox: BTreeSet<String>,
     archived_edges: BTreeMap<(BeadId, BeadId), gastown_core::rig::bead::Edge>,
+    archived_spending: BTreeMap<ConvoyId, Usage>,
     reports: BTreeMap<BeadId, String>,
     /// What the rig said to a town that is played by its own plans; none when the Town is played here.
     said: Option<Vec<RigToTown>>,
@@ -150,6 +151,7 @@ impl Player {
             archived_assignments: BTreeMap::new(),
             inbox: BTreeSet::new(),
             archived_edges: BTreeMap::new(),
+            archived_spending: BTreeMap::new(),
             reports: BTreeMap::new(),
             said: None,
             told: Vec::new(),
@@ -289,6 +291,10 @@ impl Player {
             ["wrap-up"] => {
                 let message = "The town's budget of the day is used up.".to_owned();
                 self.town_says(vec![TownToRig::WrapUp { convoy_id: None, message }]);
+            }
+            ["wrap-up", "convoy"] => {
+                let message = "The budget of its convoy is used up.".to_owned();
+                self.town_says(vec![TownToRig::WrapUp { convoy_id: Some(convoy::CONVOY), message }]);
             }
             ["spent"] => self.tell_spending(),
             ["town", rest @ ..] => self.set_town(rest),
@@ -460,6 +466,7 @@ impl Player {
             }
             ["attempts", n] => self.config.max_dispatch_attempts = n.parse().unwrap(),
             ["rounds", n] => self.config.max_review_rounds = n.parse().unwrap(),
+            ["gates", "none"] => self.config.gates.clear(),
             ["gates", command] => self.config.gates = vec![command.to_owned()],
             ["review", "off"] => self.config.code_review = false,
             ["auto_merge", "off"] => self.config.auto_merge = false,
@@ -507,7 +514,11 @@ impl Player {
             ["drained"] => self.town.draining = false,
             ["stopped"] => (self.town.paused, self.town.stop_running) = (true, true),
             ["budget"] => (self.town.budget_reached, self.town.budget_until) = (true, Some(self.now.next_day())),
-            ["free"] => (self.town.budget_reached, self.town.budget_until) = (false, None),
+            ["free"] => {
+                (self.town.budget_reached, self.town.budget_until) = (false, None);
+                self.town.exhausted_convoys.clear();
+            }
+            ["exhausted"] => self.town.exhausted_convoys = vec![convoy::CONVOY],
             ["breaker", state, ref rest @ ..] => {
                 let until = rest.first().map(|span| self.now + duration(span));
                 let message = "20 starts failed.".to_owned();
@@ -626,6 +637,7 @@ impl Player {
             self.archived_assignments.insert(assignment.assignment_id, assignment.clone());
         }
         self.archived_edges.extend(state.edges.clone());
+        self.archived_spending.extend(state.spending.convoys.clone());
         state.forget();
         self.archive.retain(|id, _| !state.beads.contains_key(id));
     }

@@ -163,6 +163,8 @@ impl Player {
                 format!("{}: {} $, {} tokens", self.name(bead.bead_id), dollars(bead.cost_micros), bead.tokens_in)
             })
             .collect();
+        let convoys: BTreeMap<_, _> = self.archived_spending.iter().chain(&state.spending.convoys).collect();
+        lines.extend(convoys.values().map(|spent| format!("the convoy: {} $", dollars(spent.cost_micros))));
         lines.extend(state.spending.days.iter().map(|(day, spent)| format!("{day}: {} $", dollars(spent.cost_micros))));
         self.told.extend(lines);
     }
