@@ -1,6 +1,8 @@
 //! The sentences of domain.md 12 that one plan cannot show: about a row and what it was before, about the Town and its
 //! rigs together, about the remote, and about the end of a run.
 
+mod town;
+
 use std::collections::BTreeSet;
 
 use gastown_core::limits::ATTEMPTS;
@@ -11,8 +13,8 @@ use gastown_core::rig::review::{Review, ReviewState};
 use gastown_core::rig::wait::{Wait, WaitCode};
 use gastown_core::rig::{State, Write};
 use gastown_core::session::Role;
-use gastown_core::town;
 use gastown_core::town::state::MayorPhase;
+use gastown_core::town::{self as of_town};
 
 use crate::happening::RigNo;
 use crate::rig::Disk;
@@ -55,6 +57,7 @@ pub(crate) fn rig_writes(world: &mut World, rig: RigNo, planned: &Planned) {
             _ => (),
         }
     }
+    town::rig_writes(world, rig, planned, &mut breaches);
     for breach in breaches {
         world.violated(format!("rig {rig}: {breach}"));
     }
@@ -137,17 +140,17 @@ fn merged_is_merged(world: &World, rig: RigNo, review: &Review, breaches: &mut V
     let Some(commit) = &review.reviewed_commit else {
         return breaches.push(format!("11: review {} is merged, but no commit was approved", review.bead_id));
     };
-    if !world.remotes[rig].branch_contains(&review.target, commit) {
+    if !world.remotes[rig].was_merged(&review.target, commit) {
         breaches.push(format!("11: review {} is merged, but {commit} is not on {}", review.bead_id, review.target));
     }
 }
 
 /// The Town's rows against what they were.
-pub(crate) fn town_writes(world: &mut World, planned: &town::Planned) {
+pub(crate) fn town_writes(world: &mut World, planned: &of_town::Planned) {
     let mut next: Vec<(gastown_core::id::RigId, u64)> = Vec::new();
     let mut breaches = Vec::new();
     for (_, write) in &planned.writes {
-        if let town::Write::Outbox(rig_id, row) = write {
+        if let of_town::Write::Outbox(rig_id, row) = write {
             let known = next.iter().position(|(id, _)| id == rig_id);
             let expected = known.map_or_else(|| world.town.disk.next_seq(*rig_id), |place| next[place].1);
             if row.seq > expected {
@@ -160,6 +163,7 @@ pub(crate) fn town_writes(world: &mut World, planned: &town::Planned) {
             }
         }
     }
+    town::writes(world, planned, &mut breaches);
     for breach in breaches {
         world.violated(format!("town: {breach}"));
     }
@@ -184,6 +188,7 @@ pub(crate) fn across(world: &mut World) {
                 .push(format!("4: two processes of agent {} live, one of them {:?}", session.agent_id, session.key));
         }
     }
+    town::landings(world, &mut breaches);
     for breach in breaches {
         world.violated(breach);
     }
@@ -191,26 +196,32 @@ pub(crate) fn across(world: &mut World) {
 
 /// Whether nothing moves any more, other than idle agents that leave.
 pub(crate) fn is_quiet(world: &World) -> bool {
-    let town = world.town.rows();
-    let is_town_quiet = town.outboxes.values().all(|outbox| outbox.is_empty())
-        && (town.waiting_messages().is_empty() || town.mayor.start_failures >= ATTEMPTS)
-        && !town.drain.is_draining
-        && matches!(town.mayor.phase, MayorPhase::Absent | MayorPhase::Running);
+    let rows = world.town.rows();
+    let is_town_quiet = rows.outboxes.values().all(|outbox| outbox.is_empty())
+        && (rows.waiting_messages().is_empty() || rows.mayor.start_failures >= ATTEMPTS)
+        && !rows.drain.is_draining
+        && matches!(rows.mayor.phase, MayorPhase::Absent | MayorPhase::Running);
     is_town_quiet
+        && world.people.answers_until.is_none_or(|until| until < world.now)
+        && town::unfinished(world).is_empty()
         && world.rigs.iter().all(|rig| match (rig.rows(), &rig.disk) {
             (Some(state), Some(disk)) => {
-                state.live_assignments().next().is_none()
+                state.live_assignments().all(|row| town::waits_for_budget(world, state, row))
                     && state.jobs.is_empty()
                     && disk.unacknowledged() == 0
-                    && unfinished(state).is_empty()
+                    && unfinished(world, state).is_empty()
             }
             _ => true,
         })
 }
 
 /// Live beads that no person is asked about, and that do not wait for one that a person is asked about.
-fn unfinished(state: &State) -> Vec<String> {
-    let is_asked = |bead_id| state.waits.get(&bead_id).is_some_and(|wait: &Wait| waits_for_a_person(wait.code));
+fn unfinished(world: &World, state: &State) -> Vec<String> {
+    let is_asked = |bead_id| {
+        let is_spent = || town::is_spent(world, state, bead_id);
+        let waits = |wait: &Wait| waits_for_a_person(wait.code) || (wait.code == WaitCode::BudgetReached && is_spent());
+        state.waits.get(&bead_id).is_some_and(waits)
+    };
     let child_of = |bead_id| {
         let review = state.reviews.get(&bead_id).or_else(|| state.review_of_source(bead_id))?;
         review.child_id.filter(|_| review.state == ReviewState::Reworking)
@@ -247,34 +258,25 @@ pub(crate) fn at_rest(world: &mut World) {
     let mut sentences = Vec::new();
     for (place, rig) in world.rigs.iter().enumerate() {
         let Some(state) = rig.rows() else { continue };
-        sentences.extend(unfinished(state).into_iter().map(|words| format!("stuck: rig {place}: {words}")));
-        for row in state.live_assignments() {
+        sentences.extend(unfinished(world, state).into_iter().map(|words| format!("stuck: rig {place}: {words}")));
+        for row in state.live_assignments().filter(|row| !town::waits_for_budget(world, state, row)) {
             sentences.push(format!("stuck: rig {place}: assignment {} is {}", row.assignment_id, row.phase));
         }
         for job in state.jobs.values().filter(|job| job.ended_at.is_none()) {
             sentences.push(format!("stuck: rig {place}: job {} is {}", job.job_id, job.phase));
         }
-        if let Some(at) = alarms[place].filter(|_| sentences.is_empty()) {
+        if let Some(at) = alarms[place].filter(|_| sentences.is_empty() && state.live_assignments().next().is_none()) {
             sentences.push(format!("19: rig {place} has nothing to do, but its alarm is set for {at}"));
         }
     }
-    let town = world.town.rows();
-    for slot in town.slots.values() {
+    let rows = world.town.rows();
+    for slot in rows.slots.values().filter(|slot| slot.granted_at.is_some()) {
         sentences.push(format!("stuck: the slot of assignment {} is still taken", slot.assignment_id));
     }
-    if !town.waiting_messages().is_empty() && town.mayor.start_failures < ATTEMPTS {
+    if !rows.waiting_messages().is_empty() && rows.mayor.start_failures < ATTEMPTS {
         sentences.push("stuck: a message to the mayor is not delivered".to_owned());
     }
-    let parked = |state: &State| -> Vec<String> {
-        let parked = state.beads.values().filter(|bead| bead.is_live() && bead.parked.is_some());
-        parked.map(|bead| bead.bead_id.to_string()).collect()
-    };
-    for bead_id in world.rigs.iter().filter_map(|rig| rig.rows()).flat_map(parked) {
-        let is_called = town.escalations.values().any(|open| open.bead_id.is_some_and(|id| id.to_string() == bead_id));
-        if !is_called && !world.people.has_acknowledged {
-            sentences.push(format!("23: bead {bead_id} is parked without an open escalation"));
-        }
-    }
+    sentences.extend(town::at_rest(world));
     if let Some(sentence) = sentences.into_iter().next() {
         world.violated(sentence);
     }

@@ -19,6 +19,7 @@ pub(crate) struct Remote {
     /// The merge that brought a commit in.
     merges: BTreeMap<(String, String), String>,
     prefix: u8,
+    lost: BTreeSet<String>,
 }
 
 /// The branch that every remote has.
@@ -27,7 +28,13 @@ pub(crate) const MAIN: &str = "main";
 impl Remote {
     /// A repository with one commit.
     pub(crate) fn new(prefix: u8) -> Self {
-        let mut remote = Self { commits: BTreeMap::new(), branches: BTreeMap::new(), merges: BTreeMap::new(), prefix };
+        let mut remote = Self {
+            commits: BTreeMap::new(),
+            branches: BTreeMap::new(),
+            merges: BTreeMap::new(),
+            prefix,
+            lost: BTreeSet::new(),
+        };
         let first = remote.commit(Vec::new(), true);
         remote.branches.insert(MAIN.to_owned(), first);
         remote
@@ -118,6 +125,17 @@ impl Remote {
         let branches: Vec<String> = self.branches.keys().filter(|branch| *branch != MAIN).cloned().collect();
         let branch = chance.pick(&branches)?.clone();
         self.branches.remove(&branch);
+        self.lost.insert(branch.clone());
         Some(branch)
+    }
+
+    /// Whether somebody deleted a branch at some time.
+    pub(crate) fn was_lost(&self, branch: &str) -> bool {
+        self.lost.contains(branch)
+    }
+
+    /// Whether a merge brought a commit into a branch at some time.
+    pub(crate) fn was_merged(&self, branch: &str, commit: &str) -> bool {
+        self.merges.contains_key(&(commit.to_owned(), branch.to_owned())) || self.branch_contains(branch, commit)
     }
 }

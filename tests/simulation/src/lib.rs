@@ -14,6 +14,7 @@
 
 mod chance;
 mod check;
+mod convoys;
 mod faults;
 mod git;
 mod happening;

@@ -12,10 +12,12 @@ use gastown_core::rig::bead::{BeadStatus, HELD};
 use gastown_core::rig::command::{BeadPatch, NewBead};
 use gastown_core::rig::review::Verdict;
 use gastown_core::rig::{self, Refusal};
+use gastown_core::time::Timestamp;
 use gastown_core::town;
 use gastown_core::town::command::NewRig;
 use gastown_core::town::state::{MessageSource, Pause};
 
+use crate::convoys::ConvoyDeed;
 use crate::faults::Fault;
 use crate::happening::{Happening, RigNo};
 use crate::world::World;
@@ -39,6 +41,8 @@ pub(crate) enum Deed {
     Acknowledge,
     /// What kept starts from succeeding is said to be mended.
     ResetBreaker,
+    /// Something about convoys.
+    Convoy(ConvoyDeed),
 }
 
 /// What people know.
@@ -48,6 +52,8 @@ pub(crate) struct People {
     pub(crate) beads: Vec<(RigNo, BeadId)>,
     /// Settings as they were last set.
     config: TownConfig,
+    /// Until then people come back and answer what waits for them.
+    pub(crate) answers_until: Option<Timestamp>,
     /// Whether somebody closed an escalation by hand.
     pub(crate) has_acknowledged: bool,
 }
@@ -106,7 +112,7 @@ impl World {
     }
 
     pub(crate) fn person_acts(&mut self, deed: Deed) {
-        if self.is_healed && !matches!(deed, Deed::Sling { .. } | Deed::Write) {
+        if self.is_healed && !matches!(deed, Deed::Sling { .. } | Deed::Write | Deed::Convoy(_)) {
             return;
         }
         match deed {
@@ -132,6 +138,7 @@ impl World {
                 }
             }
             Deed::RestartMayor => drop(self.town_handles("a restart of the mayor", town::Command::RestartMayor)),
+            Deed::Convoy(deed) => self.acts_on_convoys(deed),
             Deed::ResetBreaker => drop(self.town_handles("a reset of the breaker", town::Command::ResetBreaker)),
             Deed::Acknowledge => {
                 let open: Vec<_> = self.town.rows().escalations.values().map(|open| open.escalation_id).collect();

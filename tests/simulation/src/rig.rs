@@ -47,7 +47,8 @@ pub(crate) struct Disk {
     pub(crate) assignments: BTreeMap<AssignmentId, Assignment>,
     pub(crate) reviews: BTreeMap<BeadId, Review>,
     edges: BTreeMap<(BeadId, BeadId), Edge>,
-    convoys: BTreeMap<ConvoyId, Usage>,
+    pub(crate) convoys: BTreeMap<ConvoyId, Usage>,
+    pub(crate) days: BTreeMap<String, Usage>,
 }
 
 impl Disk {
@@ -61,6 +62,7 @@ impl Disk {
             reviews: BTreeMap::new(),
             edges: BTreeMap::new(),
             convoys: BTreeMap::new(),
+            days: BTreeMap::new(),
         }
     }
 
@@ -84,6 +86,7 @@ impl Disk {
             Write::Review(review) => drop(self.reviews.insert(review.bead_id, (**review).clone())),
             Write::Edge(edge) => drop(self.edges.insert((edge.bead_id, edge.blocker_id), edge.clone())),
             Write::Usage(Scope::Convoy(convoy_id), spent) => drop(self.convoys.insert(*convoy_id, *spent)),
+            Write::Usage(Scope::Day(day), spent) => drop(self.days.insert(day.clone(), *spent)),
             Write::RemoveEdge(bead_id, blocker_id) => drop(self.edges.remove(&(*bead_id, *blocker_id))),
             Write::RemoveBead(bead_id) => {
                 self.beads.remove(bead_id);
@@ -97,6 +100,11 @@ impl Disk {
             Write::Acknowledged(seq) => self.outbox.retain(|number, _| number > seq),
             _ => (),
         }
+    }
+
+    /// A dependency, live or not.
+    pub(crate) fn edge(&self, bead_id: BeadId, blocker_id: BeadId) -> Option<&Edge> {
+        self.edges.get(&(bead_id, blocker_id))
     }
 
     /// The next number of a message that is not a replacement.
@@ -119,6 +127,7 @@ impl Disk {
                     let namesakes = self.beads.values().filter(|bead| bead.bead_id.short() == bead_id.short());
                     self.recall_beads(state, namesakes);
                 }
+                Reference::Convoy(convoy_id) => self.recall_spending(state, convoy_id),
                 Reference::Assignment(id) => {
                     if let Some(assignment) = self.assignments.get(&id) {
                         state.recall_assignment(assignment.clone());
@@ -132,7 +141,14 @@ impl Disk {
         for bead in found.into_iter().filter(|bead| !bead.is_live()) {
             let of_bead = self.edges.iter().filter(|((a, b), _)| *a == bead.bead_id || *b == bead.bead_id);
             state.edges.extend(of_bead.map(|(key, edge)| (*key, edge.clone())));
+            bead.convoy_id.into_iter().for_each(|convoy_id| self.recall_spending(state, convoy_id));
             state.recall_bead(bead.clone());
+        }
+    }
+
+    fn recall_spending(&self, state: &mut State, convoy_id: ConvoyId) {
+        if let Some(spent) = self.convoys.get(&convoy_id) {
+            state.recall_spending(convoy_id, *spent);
         }
     }
 
@@ -153,6 +169,8 @@ fn without_memory(mut state: State) -> State {
     state.waits.clear();
     state.reported = None;
     state.reported_spending = Spending::default();
+    state.told_tasks.clear();
+    state.told_landings.clear();
     state
 }
 
@@ -214,6 +232,8 @@ impl World {
             [event] => label(event),
             _ => "news",
         };
+        let references: Vec<Reference> = events.iter().flat_map(Event::references).collect();
+        self.rig_recalls(rig, &references);
         self.rig_step(rig, label, |state, context| Ok(rig::observe(state, context, events)))
             .ok()
             .flatten()
@@ -248,15 +268,20 @@ impl World {
         who: &'static str,
         command: Command,
     ) -> Option<Result<Applied, Refusal>> {
-        let references = command.references();
-        let object = &mut self.rigs[rig];
-        let mut state = object.take()?;
-        object.disk.as_ref()?.recall(&mut state, &references);
-        object.memory = Some(state);
+        self.rig_recalls(rig, &command.references())?;
         match self.rig_step(rig, who, |state, context| rig::handle(state, context, command)) {
             Ok(applied) => applied.map(Ok),
             Err(refusal) => Some(Err(refusal)),
         }
+    }
+
+    /// Brings rows that are spoken of back into view; nothing when there is no such rig.
+    fn rig_recalls(&mut self, rig: RigNo, references: &[Reference]) -> Option<()> {
+        let object = &mut self.rigs[rig];
+        let mut state = object.take()?;
+        object.disk.as_ref()?.recall(&mut state, references);
+        object.memory = Some(state);
+        Some(())
     }
 
     fn rig_step<R>(

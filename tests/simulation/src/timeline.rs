@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gastown_core::protocol::TownToRig;
 use gastown_core::rig::assignment::Assignment;
 use gastown_core::rig::bead::Bead;
 use gastown_core::rig::review::Review;
@@ -139,6 +140,30 @@ impl World {
                 }
                 town::Write::Drain(drain) => format!("draining {} instance {:?}", drain.is_draining, drain.instance_id),
                 town::Write::Escalation(row) => format!("escalation {} {} {}", row.dedup_key, row.code, row.state),
+                town::Write::Convoy(row) => {
+                    format!("convoy {} {} {:?}, asks {}", row.convoy_id, row.state, row.counts, row.attention.len())
+                }
+                town::Write::Task(row) => {
+                    format!("task {} of convoy {} {} attempt {}", row.bead_id, row.convoy_id, row.state, row.attempt)
+                }
+                town::Write::RemoveTask(bead_id) => format!("task {bead_id} is none any more"),
+                town::Write::TaskEdge(row) => {
+                    format!("edge {} after {} {} told {}", row.bead_id, row.blocker_id, row.state, row.told)
+                }
+                town::Write::RemoveTaskEdge(bead_id, blocker_id) => format!("no edge {bead_id} after {blocker_id}"),
+                town::Write::ConvoyRig(row) => {
+                    format!(
+                        "convoy {} landing {} ({}) bead {:?} in rig {}",
+                        row.convoy_id, row.landing, row.attempts, row.landing_bead, row.rig_id
+                    )
+                }
+                town::Write::Triage(row) => {
+                    format!("request {} {} in batch {:?}", row.asked.request_id, row.state, row.batch_bead)
+                }
+                town::Write::Outbox(rig_id, row) if row.sent_at.is_none() => match &row.message {
+                    TownToRig::Configure(_) | TownToRig::TownState(_) | TownToRig::GrantSlot { .. } => continue,
+                    message => format!("says to rig {rig_id}: {message:?}"),
+                },
                 town::Write::Message(message) => format!("message {} {}", message.message_id, message.state),
                 _ => continue,
             };

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use gastown_core::config::TownConfig;
-use gastown_core::id::{AgentId, IdSeed, RigId, TownId};
+use gastown_core::id::{AgentId, BeadId, ConvoyId, EscalationId, IdSeed, RigId, TownId};
 use gastown_core::prompt::Nonce;
 use gastown_core::protocol::{Batch, BatchReply, Outbox, OutboxRow, RigToTown, TownToRig};
-use gastown_core::session::{Over, SessionFact, SessionKey};
+use gastown_core::session::{Over, SessionFact, SessionKey, Usage};
 use gastown_core::time::Timestamp;
+use gastown_core::town::convoy::{Convoy, ConvoyRig, Task};
 use gastown_core::town::plan::apply;
-use gastown_core::town::state::{AccountKind, Town, TownStatus};
+use gastown_core::town::state::{AccountKind, Escalation, Spender, Town, TownStatus};
+use gastown_core::town::triage::TriageRequest;
 use gastown_core::town::{
     self, Applied, Command, Context, Effect, Event, Planned, Receipt, Refusal, State, Write, invariant,
 };
@@ -32,10 +34,29 @@ pub(crate) struct TownObject {
 /// What SQL holds of a town.
 pub(crate) struct Disk {
     live: State,
+    pub(crate) convoys: BTreeMap<ConvoyId, Convoy>,
+    pub(crate) parts: BTreeMap<(ConvoyId, RigId), ConvoyRig>,
+    pub(crate) tasks: BTreeMap<BeadId, Task>,
+    pub(crate) escalations: BTreeMap<EscalationId, Escalation>,
+    pub(crate) triage: BTreeMap<BeadId, TriageRequest>,
+    pub(crate) usage: BTreeMap<(String, Spender), Usage>,
     outboxes: BTreeMap<RigId, (BTreeMap<u64, OutboxRow<TownToRig>>, u64)>,
 }
 
 impl Disk {
+    fn new(live: State) -> Self {
+        Self {
+            live,
+            convoys: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            escalations: BTreeMap::new(),
+            triage: BTreeMap::new(),
+            usage: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
+        }
+    }
+
     fn load(&self) -> State {
         let mut state = self.live.clone();
         let outbox = |(rows, next): &(BTreeMap<u64, OutboxRow<TownToRig>>, u64)| {
@@ -58,7 +79,17 @@ impl Disk {
                     rows.retain(|number, _| number > seq);
                 }
             }
-            Write::RemoveRig(rig_id) => drop(self.outboxes.remove(rig_id)),
+            Write::RemoveRig(rig_id) => {
+                self.outboxes.remove(rig_id);
+                self.triage.retain(|_, request| request.rig_id != *rig_id);
+            }
+            Write::Convoy(row) => drop(self.convoys.insert(row.convoy_id, (**row).clone())),
+            Write::ConvoyRig(row) => drop(self.parts.insert((row.convoy_id, row.rig_id), row.clone())),
+            Write::Task(row) => drop(self.tasks.insert(row.bead_id, (**row).clone())),
+            Write::RemoveTask(bead_id) => drop(self.tasks.remove(bead_id)),
+            Write::Escalation(row) => drop(self.escalations.insert(row.escalation_id, (**row).clone())),
+            Write::Triage(row) => drop(self.triage.insert(row.asked.request_id, (**row).clone())),
+            Write::Usage { day, spender, spent } => drop(self.usage.insert((day.clone(), *spender), *spent)),
             _ => (),
         }
     }
@@ -99,7 +130,7 @@ impl TownObject {
             next_epoch: 1,
             version: 1,
         };
-        let disk = Disk { live: State::new(town, mayor_id), outboxes: BTreeMap::new() };
+        let disk = Disk::new(State::new(town, mayor_id));
         Self { disk, memory: None, life: 0, alarm: None, turn: 0 }
     }
 

@@ -39,6 +39,7 @@ pub(crate) struct World {
     pub(crate) net: Chance,
     pub(crate) runtime_chance: Chance,
     pub(crate) people_chance: Chance,
+    pub(crate) town_chance: Chance,
     pub(crate) timeline: Timeline,
     pub(crate) violation: Option<String>,
     pub(crate) stats: Stats,
@@ -80,6 +81,7 @@ impl World {
             net: Chance::new(seed, 3),
             runtime_chance: Chance::new(seed, 4),
             people_chance: Chance::new(seed, 5),
+            town_chance: Chance::new(seed, 6),
             timeline: Timeline::new(options.is_told),
             violation: None,
             stats: Stats::default(),
@@ -91,6 +93,7 @@ impl World {
 
     fn plan_the_day(&mut self, beads: u32) {
         self.people_arrive(beads);
+        self.convoys_arrive(beads);
         let instance_id = self.runtime.instance_id;
         self.queue.add(START + HEARTBEAT, Happening::RuntimeBeats { instance_id, is_early: false });
         let active_ms = u64::try_from(ACTIVE.as_millis()).unwrap_or(u64::MAX);
@@ -128,9 +131,7 @@ impl World {
                     self.rig_looks(rig);
                 }
             }
-            if quiet_at.is_none() && check::is_quiet(self) {
-                quiet_at = Some(self.now);
-            }
+            quiet_at = quiet_at.or(Some(self.now)).filter(|_| check::is_quiet(self));
             if quiet_at.is_some_and(|at| self.now.since(at) > AGENT_IDLE + HEARTBEAT) || self.is_too_late() {
                 break;
             }

@@ -99,6 +99,9 @@ impl World {
         if !self.remotes[rig].has(commit) {
             return merge(MergeStatus::NoCommit, None, "the commit is gone");
         }
+        if self.remotes[rig].head(target).is_none() {
+            return merge(MergeStatus::Error, None, "the target is gone");
+        }
         let is_there = self.remotes[rig].branch_contains(target, commit);
         if !is_there && self.runtime_chance.happens(self.faults.chance(Fault::Merge, 0.3)) {
             let statuses = [

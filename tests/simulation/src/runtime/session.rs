@@ -28,6 +28,7 @@ pub(crate) struct Session {
     kind: Kind,
     branch: Option<String>,
     base: Option<String>,
+    base_from: Option<String>,
     commit: Option<String>,
     head: Option<String>,
     idle_since: Option<Timestamp>,
@@ -105,6 +106,7 @@ impl World {
                 kind: order.kind,
                 branch: order.branch,
                 base: order.base,
+                base_from: order.base_from,
                 commit: order.commit,
                 head: None,
                 idle_since: None,
@@ -177,7 +179,8 @@ impl World {
         let missing = match (&session.branch, &session.commit) {
             (Some(branch), _) if session.kind.may_push() => {
                 let base = session.base.as_deref().unwrap_or(MAIN);
-                (!remote.ensure_branch(branch, base)).then_some(StartFailureCode::BaseMissing)
+                let made = session.base_from.as_deref().is_none_or(|from| remote.ensure_branch(base, from));
+                (!made || !remote.ensure_branch(branch, base)).then_some(StartFailureCode::BaseMissing)
             }
             (_, Some(commit)) if session.kind.role() == Role::Refinery => {
                 (!remote.has(commit)).then_some(StartFailureCode::CommitMissing)
