@@ -351,7 +351,7 @@ CREATE TABLE reviews (
   queued_at integer not null,
   not_before integer,
   ended_at integer
-, forge_due integer, dismissed_at integer) strict;
+, forge_due integer, dismissed_at integer, empty_commit text) strict;
 
 CREATE INDEX reviews_by_source on reviews (source_id, queued_at);
 

@@ -37,7 +37,7 @@ pub const TOWN: &[Migration] = migrations![
 pub const RIG: &[Migration] = migrations![
     "rig": "0001_beads", "0002_agents", "0003_reviews", "0004_messages", "0005_rig", "0006_protocol", "0007_lists",
     "0008_former_agents", "0009_idle", "0010_drain", "0011_branch_digits", "0012_retention", "0013_budget",
-    "0014_saved", "0015_messages", "0016_convoys", "0017_pr_marks",
+    "0014_saved", "0015_messages", "0016_convoys", "0017_pr_marks", "0018_empty_review",
 ];
 
 /// Schema of `TownContainer`.

@@ -346,6 +346,7 @@ fn make_landing(plan: &mut Plan, order: &OpenLanding) {
         state: ReviewState::Queued,
         sub: None,
         forge_due: None,
+        empty_commit: None,
         dismissed_at: None,
         head_commit: None,
         reviewed_commit: None,

@@ -113,7 +113,7 @@ pub struct Watch {
     pub etag: Option<String>,
     /// The next poll.
     pub poll_at: Timestamp,
-    /// The newest answer.
+    /// When the newest poll that was answered was asked; an answer to an older question is no news.
     pub polled_at: Option<Timestamp>,
     /// The newest answer has not been looked at by R14.
     pub is_unanswered: bool,
@@ -320,10 +320,19 @@ pub fn enter_open(plan: &mut Plan, review_id: BeadId) {
     plan.update_watch(review_id, |watch| {
         watch.green_since = None;
         watch.is_unanswered = false;
-        // A condition that held before says nothing about the commit that is approved by this.
-        watch.etag = None;
     });
+    begin_anew(plan, review_id);
     poll(plan, review_id);
+}
+
+/// The branch has another commit, or it was judged: what the forge said before, or was asked before, is no news of it.
+pub fn begin_anew(plan: &mut Plan, review_id: BeadId) {
+    let now = plan.now();
+    plan.update_watch(review_id, |watch| {
+        watch.head_commit = None;
+        watch.etag = None;
+        watch.polled_at = Some(now);
+    });
 }
 
 /// Changes what an open pull request waits for; the timer runs only while it is green.

@@ -173,6 +173,8 @@ pub struct Review {
     pub not_before: Option<Timestamp>,
     /// A call of the forge to open or to merge is out, and may be repeated then.
     pub forge_due: Option<Timestamp>,
+    /// The head at which the forge found nothing to open a pull request for.
+    pub empty_commit: Option<String>,
     /// A person has seen what it waits for, and wants to hear no more of it.
     pub dismissed_at: Option<Timestamp>,
     /// When it ended.
@@ -317,6 +319,7 @@ pub fn open(
         queued_at: now,
         not_before: None,
         forge_due: None,
+        empty_commit: None,
         dismissed_at: None,
         ended_at: None,
     })));
@@ -425,6 +428,10 @@ pub fn approve(plan: &mut Plan, review_id: BeadId, by: &str) {
 
 /// A new head is judged from the start; what a person said of an older one does not hold for it.
 pub fn queue_again(plan: &mut Plan, review_id: BeadId, head_commit: Option<String>) {
+    let old = plan.state().reviews.get(&review_id).and_then(|review| review.head_commit.clone());
+    if head_commit.is_some() && head_commit != old {
+        pr::begin_anew(plan, review_id);
+    }
     plan.update_review(review_id, |review| {
         review.child_id = None;
         if head_commit.is_some() && head_commit != review.head_commit {

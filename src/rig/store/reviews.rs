@@ -14,13 +14,13 @@ use crate::sql::{Sql, SqlError, json, text, text_or_null};
 const SELECT_LIVE: &str = "
     select bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
            verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
-           queued_at, not_before, ended_at, sub, forge_due, dismissed_at
+           queued_at, not_before, ended_at, sub, forge_due, dismissed_at, empty_commit
     from reviews
     where ended_at is null";
 const SELECT_OF_BEAD: &str = "
     select bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
            verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
-           queued_at, not_before, ended_at, sub, forge_due, dismissed_at
+           queued_at, not_before, ended_at, sub, forge_due, dismissed_at, empty_commit
     from reviews
     where bead_id = ?1 or source_id = ?1
     order by queued_at desc, bead_id desc
@@ -29,8 +29,8 @@ const PUT: &str = "
     insert into reviews
       (bead_id, kind, source_id, convoy_id, branch, target, strategy, state, head_commit, reviewed_commit, verdict,
        verdict_by, round, feedback_round, child_id, merge_ordered, merge_tries, merge_commit, author_agent, summary,
-       queued_at, not_before, ended_at, sub, forge_due, dismissed_at)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       queued_at, not_before, ended_at, sub, forge_due, dismissed_at, empty_commit)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (bead_id) do update set
       kind = excluded.kind,
       source_id = excluded.source_id,
@@ -56,7 +56,8 @@ const PUT: &str = "
       ended_at = excluded.ended_at,
       sub = excluded.sub,
       forge_due = excluded.forge_due,
-      dismissed_at = excluded.dismissed_at";
+      dismissed_at = excluded.dismissed_at,
+      empty_commit = excluded.empty_commit";
 const SELECT_LIVE_ROUNDS: &str = "
     select review_id, n, commit_id, verdict, by, summary, findings, gate_run, child_id, post_due, at
     from rounds
@@ -112,6 +113,7 @@ struct ReviewRow {
     sub: Option<PrSub>,
     forge_due: Option<Ms>,
     dismissed_at: Option<Ms>,
+    empty_commit: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +205,7 @@ pub(super) fn put(sql: &impl Sql, review: &Review) -> Result<(), SqlError> {
             text_or_null(review.sub),
             review.forge_due.into(),
             review.dismissed_at.into(),
+            review.empty_commit.clone().into(),
         ],
     )
 }
@@ -270,6 +273,7 @@ impl From<ReviewRow> for Review {
             sub: row.sub,
             forge_due: row.forge_due.map(|at| at.0),
             dismissed_at: row.dismissed_at.map(|at| at.0),
+            empty_commit: row.empty_commit,
             ended_at: row.ended_at.map(|at| at.0),
         }
     }

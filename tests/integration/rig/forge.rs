@@ -35,8 +35,8 @@ impl World {
                     retry_at: self.random.maybe(self.now + Duration::from_secs(90)),
                 },
             ),
-            10 => ForgeFact::Polled { number, snapshot: None },
-            _ => ForgeFact::Polled { number, snapshot: Some(self.snapshot(head)) },
+            10 => ForgeFact::Polled { number, asked_at: self.now, snapshot: None },
+            _ => ForgeFact::Polled { number, asked_at: self.now, snapshot: Some(self.snapshot(head)) },
         };
         Some(Event::ForgeAnswered(review.bead_id, fact))
     }

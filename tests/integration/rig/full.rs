@@ -37,6 +37,7 @@ pub(super) fn full_review() -> Review {
         queued_at: at(1),
         not_before: Some(at(2)),
         forge_due: Some(at(3)),
+        empty_commit: Some("c0ffee".to_owned()),
         dismissed_at: Some(at(4)),
         ended_at: None,
     }

@@ -5,10 +5,12 @@ mod town;
 
 use std::collections::BTreeSet;
 
+use gastown_core::id::BeadId;
 use gastown_core::limits::ATTEMPTS;
 use gastown_core::rig::assignment::{Assignment, Phase, Slot};
 use gastown_core::rig::bead::{Bead, BeadStatus, BeadType, EdgeState, HELD};
 use gastown_core::rig::plan::Planned;
+use gastown_core::rig::pr::WatchState;
 use gastown_core::rig::review::{Review, ReviewState};
 use gastown_core::rig::wait::{Wait, WaitCode};
 use gastown_core::rig::{State, Write};
@@ -45,7 +47,7 @@ pub(crate) fn rig_writes(world: &mut World, rig: RigNo, planned: &Planned) {
                 let old = disk.reviews.get(&row.bead_id);
                 observed.insert(("review", old.map_or("", |old| old.state.as_str()), row.state.as_str()));
                 if row.state == ReviewState::Merged && old.is_none_or(|old| old.is_live()) {
-                    merged_is_merged(world, rig, row, &mut breaches);
+                    merged_is_merged(world, rig, planned, row, &mut breaches);
                 }
             }
             Write::Outbox(row) => {
@@ -136,7 +138,13 @@ fn made_rightly(
 }
 
 /// 11: what counts as merged is on the target.
-fn merged_is_merged(world: &World, rig: RigNo, review: &Review, breaches: &mut Vec<String>) {
+fn merged_is_merged(world: &World, rig: RigNo, planned: &Planned, review: &Review, breaches: &mut Vec<String>) {
+    if let Some(watch) = planned.state.watches.get(&review.bead_id).filter(|watch| watch.state == WatchState::Merged) {
+        if !world.forges[rig].has_merged(watch.number, &world.remotes[rig]) {
+            breaches.push(format!("11: review {} is merged, but its pull request is not", review.bead_id));
+        }
+        return;
+    }
     let Some(commit) = &review.reviewed_commit else {
         return breaches.push(format!("11: review {} is merged, but no commit was approved", review.bead_id));
     };
@@ -209,6 +217,8 @@ pub(crate) fn is_quiet(world: &World) -> bool {
                 state.live_assignments().all(|row| town::waits_for_budget(world, state, row))
                     && state.jobs.is_empty()
                     && disk.unacknowledged() == 0
+                    // What cannot be followed is asked for again, and goes on when the forge answers.
+                    && state.watches.values().all(|watch| watch.state != WatchState::Degraded)
                     && unfinished(world, state).is_empty()
             }
             _ => true,
@@ -217,18 +227,9 @@ pub(crate) fn is_quiet(world: &World) -> bool {
 
 /// Live beads that no person is asked about, and that do not wait for one that a person is asked about.
 fn unfinished(world: &World, state: &State) -> Vec<String> {
-    let is_asked = |bead_id| {
-        let is_spent = || town::is_spent(world, state, bead_id);
-        let waits = |wait: &Wait| waits_for_a_person(wait.code) || (wait.code == WaitCode::BudgetReached && is_spent());
-        state.waits.get(&bead_id).is_some_and(waits)
-    };
-    let child_of = |bead_id| {
-        let review = state.reviews.get(&bead_id).or_else(|| state.review_of_source(bead_id))?;
-        review.child_id.filter(|_| review.state == ReviewState::Reworking)
-    };
-    let beads = state.beads.values().filter(|bead| bead.is_live());
+    let beads = state.beads.values().filter(|bead| bead.is_live() && bead.kind != BeadType::Molecule);
     beads
-        .filter(|bead| !is_asked(bead.bead_id) && !child_of(bead.bead_id).is_some_and(is_asked))
+        .filter(|bead| !is_somebodys(world, state, bead.bead_id, 4))
         .map(|bead| match state.waits.get(&bead.bead_id) {
             Some(wait) => {
                 format!("bead {} is {} and waits: {} ({})", bead.bead_id, bead.status, wait.code, wait.message)
@@ -236,6 +237,16 @@ fn unfinished(world: &World, state: &State) -> Vec<String> {
             None => format!("bead {} is {} and nobody knows why", bead.bead_id, bead.status),
         })
         .collect()
+}
+
+/// Whether a person is asked about the bead, or about the review or the child that it waits for.
+fn is_somebodys(world: &World, state: &State, bead_id: BeadId, depth: u32) -> bool {
+    let is_spent = || town::is_spent(world, state, bead_id);
+    let waits = |wait: &Wait| waits_for_a_person(wait.code) || (wait.code == WaitCode::BudgetReached && is_spent());
+    let is_asked = state.waits.get(&bead_id).is_some_and(waits);
+    let review = state.reviews.get(&bead_id).or_else(|| state.review_of_source(bead_id));
+    let child = || review.filter(|review| review.awaits_child()).and_then(|review| review.child_id);
+    is_asked || depth > 0 && child().is_some_and(|child| is_somebodys(world, state, child, depth - 1))
 }
 
 /// Waits that end by somebody's decision. What blocks a blocked bead is looked at by itself.
@@ -265,7 +276,10 @@ pub(crate) fn at_rest(world: &mut World) {
         for job in state.jobs.values().filter(|job| job.ended_at.is_none()) {
             sentences.push(format!("stuck: rig {place}: job {} is {}", job.job_id, job.phase));
         }
-        if let Some(at) = alarms[place].filter(|_| sentences.is_empty() && state.live_assignments().next().is_none()) {
+        // An open pull request is asked for now and then, whoever it waits for.
+        let is_following = state.watches.values().any(|watch| watch.is_open() && watch.poll_at > world.now);
+        let is_idle = !is_following && state.live_assignments().next().is_none();
+        if let Some(at) = alarms[place].filter(|_| sentences.is_empty() && is_idle) {
             sentences.push(format!("19: rig {place} has nothing to do, but its alarm is set for {at}"));
         }
     }

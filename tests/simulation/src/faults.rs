@@ -52,6 +52,14 @@ text_enum! {
         Config = "config",
         /// People close, fail, hold, retry and reorder work that is under way.
         Cancel = "cancel",
+        /// The forge is down, slow to allow, hard to read, or refuses the credentials.
+        Forge = "forge",
+        /// The forge refuses to merge.
+        ForgeRefuses = "forge_refuses",
+        /// Checks of pull requests are red.
+        Checks = "checks",
+        /// People at the forge ask, push, merge, close, and bring conflicts about.
+        Reviewers = "reviewers",
     }
 }
 

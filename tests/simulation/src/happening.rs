@@ -3,11 +3,13 @@
 use gastown_core::id::{InstanceId, JobId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
 use gastown_core::rig::command::{Done, Judge};
+use gastown_core::rig::event::ForgeFact;
 use gastown_core::session::{JobAnswer, SessionAnswer, SessionKey, StartAnswer};
 use gastown_core::wire::control::JobOrder;
 use gastown_core::wire::order::SessionOrder;
 use gastown_core::{rig, town};
 
+use crate::forge::Ask;
 use crate::people::Deed;
 use crate::runtime::Report;
 
@@ -98,6 +100,11 @@ pub(crate) enum Happening {
     JobMoves { instance_id: InstanceId, job_id: JobId },
     AgentCalls { key: SessionKey, call: AgentCall, tries: u32 },
     AgentHears { key: SessionKey, call: AgentCall, tries: u32, heard: AgentHeard },
+
+    ForgeHears { rig: RigNo, life: Life, ask: Ask },
+    ForgeAnswers { rig: RigNo, life: Life, ask: Ask, fact: ForgeFact },
+    ForgeSuffers { rig: RigNo },
+    ForgeMends { rig: RigNo },
 
     PersonActs { deed: Deed },
     BranchLost { rig: RigNo },

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gastown_core::config::TownConfig;
+use gastown_core::config::{MergeStrategy, ReviewMode, TownConfig};
 use gastown_core::id::{AgentId, BeadId, MessageId};
 use gastown_core::protocol::Priority;
 use gastown_core::rig::agent::AgentRole;
@@ -12,11 +12,13 @@ use gastown_core::rig::bead::{BeadStatus, HELD};
 use gastown_core::rig::command::{BeadPatch, NewBead};
 use gastown_core::rig::review::Verdict;
 use gastown_core::rig::{self, Refusal};
+use gastown_core::sorted::SortedSet;
 use gastown_core::time::Timestamp;
 use gastown_core::town;
 use gastown_core::town::command::NewRig;
 use gastown_core::town::state::{MessageSource, Pause};
 
+use crate::chance::Chance;
 use crate::convoys::ConvoyDeed;
 use crate::faults::Fault;
 use crate::happening::{Happening, RigNo};
@@ -43,6 +45,8 @@ pub(crate) enum Deed {
     ResetBreaker,
     /// Something about convoys.
     Convoy(ConvoyDeed),
+    /// Something at a forge.
+    AtForge,
 }
 
 /// What people know.
@@ -64,6 +68,8 @@ pub(crate) const ACTIVE: Duration = Duration::from_secs(40 * 60);
 impl World {
     /// Connects the rigs and plans the people's day.
     pub(crate) fn people_arrive(&mut self, beads: u32) {
+        self.people.config = first_settings(&mut self.people_chance);
+        self.configure_again(false);
         for rig in 0..self.rigs.len() {
             let new = NewRig {
                 rig_id: Some(self.rigs[rig].rig_id),
@@ -83,6 +89,9 @@ impl World {
         }
         for _ in 0..self.times(Fault::Cancel, 12.0) {
             deeds.push((self.people_chance.between(30_000, active_ms), Deed::Meddle));
+        }
+        for _ in 0..self.times(Fault::Reviewers, 12.0) {
+            deeds.push((self.people_chance.between(120_000, active_ms), Deed::AtForge));
         }
         for _ in 0..self.times(Fault::Config, 4.0) {
             deeds.push((self.people_chance.between(0, active_ms), Deed::Configure));
@@ -139,6 +148,7 @@ impl World {
             }
             Deed::RestartMayor => drop(self.town_handles("a restart of the mayor", town::Command::RestartMayor)),
             Deed::Convoy(deed) => self.acts_on_convoys(deed),
+            Deed::AtForge => self.person_acts_at_forge(),
             Deed::ResetBreaker => drop(self.town_handles("a reset of the breaker", town::Command::ResetBreaker)),
             Deed::Acknowledge => {
                 let open: Vec<_> = self.town.rows().escalations.values().map(|open| open.escalation_id).collect();
@@ -207,15 +217,17 @@ impl World {
         let command = match self.people_chance.between(0, 3) {
             0 => self.about_agents(&agents, about),
             1 => review.map(|review_id| self.about_review(review_id)),
-            _ => Some(self.about_bead(about, &own)),
+            _ => Some(self.about_bead(rig, about, &own)),
         };
         if let Some((label, command)) = command {
             self.rig_handles(rig, label, command);
         }
     }
 
-    fn about_bead(&mut self, bead_id: BeadId, own: &[BeadId]) -> (&'static str, rig::Command) {
+    fn about_bead(&mut self, rig: RigNo, bead_id: BeadId, own: &[BeadId]) -> (&'static str, rig::Command) {
         let actor = "ann".to_owned();
+        let labels = self.rigs[rig].disk.as_ref().and_then(|disk| disk.beads.get(&bead_id)).map(|bead| &bead.labels);
+        let labels = labels.cloned().unwrap_or_default();
         let patch = |patch: BeadPatch| rig::Command::UpdateBead { bead_id, patch, actor: "ann".to_owned() };
         let chance = &mut self.people_chance;
         match chance.between(0, 12) {
@@ -225,13 +237,10 @@ impl World {
                 let keep_branch = chance.happens(0.6);
                 ("a retry", rig::Command::RetryBead { bead_id, keep_branch, model: None, actor })
             }
-            4 => (
-                "a hold",
-                patch(BeadPatch { labels: Some([HELD.to_owned()].into_iter().collect()), ..BeadPatch::default() }),
-            ),
+            4 => ("a hold", patch(BeadPatch { labels: Some(labels_with(labels, true)), ..BeadPatch::default() })),
             5 | 6 => (
                 "the end of a hold",
-                patch(BeadPatch { labels: Some(std::iter::empty().collect()), ..BeadPatch::default() }),
+                patch(BeadPatch { labels: Some(labels_with(labels, false)), ..BeadPatch::default() }),
             ),
             7 => ("another priority", patch(BeadPatch { priority: Some(Priority::Critical), ..BeadPatch::default() })),
             8 => {
@@ -246,6 +255,14 @@ impl World {
     }
 
     fn about_review(&mut self, review_id: BeadId) -> (&'static str, rig::Command) {
+        match self.people_chance.between(0, 5) {
+            0 | 1 => {
+                let actor = "ann".to_owned();
+                return ("a review that shall go on", rig::Command::ResumeReview { review_id, note: None, actor });
+            }
+            2 => return ("a review that was seen", rig::Command::DismissReview { review_id }),
+            _ => (),
+        }
         let verdicts = [Verdict::Approve, Verdict::Approve, Verdict::RequestChanges, Verdict::Reject];
         let verdict = self.people_chance.pick(&verdicts).copied().unwrap_or(Verdict::Approve);
         let (feedback, actor) = (Some("A person says so.".to_owned()), "ann".to_owned());
@@ -272,7 +289,7 @@ impl World {
     fn configure(&mut self) {
         let mut config = self.people.config.clone();
         let chance = &mut self.people_chance;
-        match chance.between(0, 8) {
+        match chance.between(0, 13) {
             0 => config.max_polecats_per_rig = u32::try_from(chance.between(1, 4)).ok(),
             1 => config.max_sessions = u32::try_from(chance.between(1, 6)).ok(),
             2 => config.max_dispatch_attempts = u32::try_from(chance.between(1, 6)).ok(),
@@ -284,16 +301,57 @@ impl World {
             5 => config.refinery.code_review = Some(chance.happens(0.5)),
             6 => config.refinery.auto_merge = Some(chance.happens(0.6)),
             7 => config.refinery.auto_resolve_merge_conflicts = Some(chance.happens(0.5)),
-            _ => config.max_feedback_rounds = u32::try_from(chance.between(1, 3)).ok(),
+            8 => config.max_feedback_rounds = u32::try_from(chance.between(1, 3)).ok(),
+            _ => settings_of_prs(&mut config, chance),
         }
         let secrets_changed = chance.happens(0.2);
-        self.people.config = config.clone();
+        self.people.config = config;
+        self.configure_again(secrets_changed);
+    }
+
+    /// Stores the settings as people want them.
+    pub(crate) fn configure_again(&mut self, secrets_changed: bool) {
         let command = town::Command::SetConfig {
-            config: Box::new(config),
+            config: Box::new(self.people.config.clone()),
             secrets_changed,
             changed: Vec::new(),
             actor: "ann".to_owned(),
         };
         self.town_handles("other settings", command).ok();
     }
+}
+
+/// What a town begins with: half of them work with pull requests.
+fn first_settings(chance: &mut Chance) -> TownConfig {
+    let mut config = TownConfig::default();
+    if chance.happens(0.5) {
+        config.merge_strategy = Some(MergeStrategy::Pr);
+        config.refinery.review_mode = Some(if chance.happens(0.3) { ReviewMode::Comments } else { ReviewMode::Rework });
+        config.refinery.auto_merge_delay_minutes = chance.pick(&[None, Some(0), Some(1), Some(5)]).copied().flatten();
+        config.refinery.gates = chance.happens(0.4).then(|| vec!["make test".to_owned()]);
+        config.refinery.code_review = Some(chance.happens(0.8));
+    }
+    config
+}
+
+/// Another wish about pull requests.
+fn settings_of_prs(config: &mut TownConfig, chance: &mut Chance) {
+    let refinery = &mut config.refinery;
+    match chance.between(0, 4) {
+        0 => {
+            let strategies = [MergeStrategy::Direct, MergeStrategy::Pr, MergeStrategy::Pr];
+            config.merge_strategy = chance.pick(&strategies).copied();
+        }
+        1 => refinery.auto_merge_delay_minutes = chance.pick(&[None, Some(0), Some(2), Some(10)]).copied().flatten(),
+        2 => refinery.auto_resolve_pr_feedback = Some(chance.happens(0.5)),
+        3 => refinery.review_mode = chance.pick(&[ReviewMode::Rework, ReviewMode::Comments]).copied(),
+        _ => refinery.auto_merge = Some(chance.happens(0.7)),
+    }
+}
+
+/// The labels of a bead with or without a hold, as a client sends them.
+fn labels_with(mut labels: SortedSet<String>, is_held: bool) -> SortedSet<String> {
+    labels.retain(|label| label != HELD);
+    labels.extend(is_held.then(|| HELD.to_owned()));
+    labels
 }

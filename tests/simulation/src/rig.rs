@@ -419,7 +419,7 @@ impl World {
             // The hardest case: the runtime never hears it, and reports a job that nobody waits for.
             Effect::CancelJob(_) => None,
             Effect::OpenPr(_) | Effect::PollPr(_) | Effect::MergePr(_) | Effect::PostReview { .. } => {
-                return self.violated(format!("rig {rig}: the forge is asked, although work is merged directly"));
+                return self.forge_is_asked(rig, life, &effect);
             }
         };
         if let Some(order) = order {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gastown_core::protocol::TownToRig;
 use gastown_core::rig::assignment::Assignment;
 use gastown_core::rig::bead::Bead;
+use gastown_core::rig::pr::Watch;
 use gastown_core::rig::review::Review;
 use gastown_core::rig::state::Rig;
 use gastown_core::rig::{self, Write};
@@ -106,6 +107,7 @@ impl World {
                         job.job_id, job.kind, job.phase, job.orders, job.review_id
                     ),
                 ),
+                Write::Watch(watch) => (disk.live.watches.get(&watch.review_id).map(of_watch), of_watch(watch)),
                 Write::Edge(edge) => (None, format!("edge {} after {} {}", edge.bead_id, edge.blocker_id, edge.state)),
                 Write::Rig(row) => (Some(of_rig(&disk.live.rig)), of_rig(row)),
                 _ => continue,
@@ -220,7 +222,14 @@ fn of_assignment(row: &Assignment) -> String {
 }
 
 fn of_review(row: &Review) -> String {
-    format!("review {} {} of {:?}, round {}", row.bead_id, row.state, row.source_id, row.round)
+    let sub = row.sub.map(|sub| format!(" {sub}")).unwrap_or_default();
+    let rounds = (row.round, row.feedback_round);
+    format!("review {} {}{sub} of {:?}, rounds {rounds:?}", row.bead_id, row.state, row.source_id)
+}
+
+fn of_watch(watch: &Watch) -> String {
+    let is_green = watch.green_since.is_some();
+    format!("watch {} #{} {}, green {is_green}, refused {}", watch.review_id, watch.number, watch.state, watch.refused)
 }
 
 fn of_rig(row: &Rig) -> String {

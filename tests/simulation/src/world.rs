@@ -12,6 +12,7 @@ use gastown_core::time::Timestamp;
 use crate::chance::Chance;
 use crate::check;
 use crate::faults::{Fault, Faults};
+use crate::forge::{self, Forge};
 use crate::git::Remote;
 use crate::happening::{Answer, Caller, Happening, Order};
 use crate::keeper::Keeper;
@@ -34,12 +35,14 @@ pub(crate) struct World {
     pub(crate) keeper: Keeper,
     pub(crate) runtime: Runtime,
     pub(crate) remotes: Vec<Remote>,
+    pub(crate) forges: Vec<Forge>,
     pub(crate) people: People,
     pub(crate) ids: Chance,
     pub(crate) net: Chance,
     pub(crate) runtime_chance: Chance,
     pub(crate) people_chance: Chance,
     pub(crate) town_chance: Chance,
+    pub(crate) forge_chance: Chance,
     pub(crate) timeline: Timeline,
     pub(crate) violation: Option<String>,
     pub(crate) stats: Stats,
@@ -64,6 +67,7 @@ impl World {
         let town = TownObject::new(TownId::from_u128(ids.id()), AgentId::from_u128(ids.id()), START);
         let rigs: Vec<RigObject> = (0..ids.between(2, 3)).map(|_| RigObject::new(RigId::from_u128(ids.id()))).collect();
         let remotes = (0..rigs.len()).map(|place| Remote::new(u8::try_from(place).unwrap_or(0) + 1)).collect();
+        let forges = rigs.iter().map(|_| Forge::default()).collect();
         let keeps_disk = ids.happens(0.5);
         let runtime = Runtime::new(InstanceId::from_u128(ids.id()), keeps_disk);
         let mut world = Self {
@@ -76,12 +80,14 @@ impl World {
             keeper: Keeper::default(),
             runtime,
             remotes,
+            forges,
             people: People::default(),
             ids,
             net: Chance::new(seed, 3),
             runtime_chance: Chance::new(seed, 4),
             people_chance: Chance::new(seed, 5),
             town_chance: Chance::new(seed, 6),
+            forge_chance: Chance::new(seed, 7),
             timeline: Timeline::new(options.is_told),
             violation: None,
             stats: Stats::default(),
@@ -106,6 +112,7 @@ impl World {
         for rig in 0..self.rigs.len() {
             blows.extend((0..self.times(Fault::RigCrash, 2.0)).map(|_| Happening::RigCrashes { rig }));
             blows.extend((0..self.times(Fault::LostBranch, 0.5)).map(|_| Happening::BranchLost { rig }));
+            blows.extend((0..self.times(Fault::Forge, 0.5)).map(|_| Happening::ForgeSuffers { rig }));
         }
         for blow in blows {
             let at = START + Duration::from_millis(self.people_chance.between(10_000, active_ms));
@@ -127,7 +134,7 @@ impl World {
             }
             for rig in 0..self.rigs.len() {
                 // Whoever looks at a rig that has lost its memory wants to know why its beads wait.
-                if self.rigs[rig].memory().is_none() && quiet_at.is_none() {
+                if self.rigs[rig].memory().is_none() {
                     self.rig_looks(rig);
                 }
             }
@@ -175,6 +182,10 @@ impl World {
             Happening::JobMoves { instance_id, job_id } => self.job_moves(instance_id, job_id),
             Happening::AgentCalls { key, call, tries } => self.agent_call_arrives(key, call, tries),
             Happening::AgentHears { key, call, tries, heard } => self.agent_hears(key, call, tries, heard),
+            Happening::ForgeHears { rig, life, ask } => self.forge_hears(rig, life, ask),
+            Happening::ForgeAnswers { rig, life, ask, fact } => self.forge_answers(rig, life, &ask, fact),
+            Happening::ForgeSuffers { rig } => self.forge_suffers(rig),
+            Happening::ForgeMends { rig } => self.forge_mends(rig),
             Happening::PersonActs { deed } => self.person_acts(deed),
             Happening::BranchLost { rig } => {
                 if let Some(branch) = self.remotes[rig].lose_branch(&mut self.runtime_chance) {
@@ -195,6 +206,7 @@ impl World {
         self.note(|| "everything heals".to_owned());
         self.is_healed = true;
         self.faults.cease();
+        self.forges.iter_mut().for_each(Forge::heal);
         self.person_acts_at_last(Deed::Pause(false));
     }
 
@@ -225,14 +237,22 @@ impl World {
         self.net.span(1, 60)
     }
 
-    /// A caller that waits for an answer learns that there is none; only the Town's start of the mayor makes use of it.
+    /// A caller that waits for an answer learns that there is none: the Town when it starts the mayor, a Rig of its forge,
+    /// whether the call was lost or what it came to.
     fn was_not_answered(&mut self, happening: Happening) {
-        if let Happening::KeeperHears { from: Caller::Town(life), order: Order::Start(order) } = happening {
-            let key = SessionKey { assignment_id: order.assignment.assignment_id, epoch: order.assignment.epoch };
-            let answer = StartAnswer::NotNow("The runtime could not be asked.".to_owned());
-            let answer = Answer::Start(key, answer);
-            let at = self.now + Duration::from_secs(5);
-            self.queue.add(at, Happening::KeeperAnswers { to: Caller::Town(life), answer });
+        match happening {
+            Happening::KeeperHears { from: Caller::Town(life), order: Order::Start(order) } => {
+                let key = SessionKey { assignment_id: order.assignment.assignment_id, epoch: order.assignment.epoch };
+                let answer = StartAnswer::NotNow("The runtime could not be asked.".to_owned());
+                let answer = Answer::Start(key, answer);
+                let at = self.now + Duration::from_secs(5);
+                self.queue.add(at, Happening::KeeperAnswers { to: Caller::Town(life), answer });
+            }
+            Happening::ForgeHears { rig, life, ask } | Happening::ForgeAnswers { rig, life, ask, .. } => {
+                let fact = forge::silence(&ask);
+                self.queue.add(self.now + forge::PATIENCE, Happening::ForgeAnswers { rig, life, ask, fact });
+            }
+            _ => (),
         }
     }
 
@@ -259,6 +279,7 @@ fn is_repeated(happening: &Happening) -> bool {
             | Happening::KeeperHears { .. }
             | Happening::ReportsArrive { .. }
             | Happening::AgentCalls { .. }
+            | Happening::ForgeHears { .. }
             | Happening::RuntimeSaysEviction { .. }
     )
 }

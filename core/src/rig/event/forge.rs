@@ -12,6 +12,7 @@ use crate::rig::pr::{
     self, Cause, FORGE_ERROR, ForgeError, ForgeErrorClass, OpenedPr, PrState, Snapshot, Watch, WatchState,
 };
 use crate::rig::review::{self, Review, ReviewState, Round};
+use crate::time::Timestamp;
 
 /// What a call of the forge came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,8 @@ pub enum ForgeFact {
     Polled {
         /// Which was asked about.
         number: u64,
+        /// When the question was sent.
+        asked_at: Timestamp,
         /// What the forge says.
         snapshot: Option<Snapshot>,
     },
@@ -57,10 +60,10 @@ pub(super) fn forge_answered(plan: &mut Plan, review_id: BeadId, fact: ForgeFact
     match fact {
         ForgeFact::Opened(pr) => opened(plan, &review, pr),
         ForgeFact::NothingToOpen if is_opening(&review) => {
-            review::merged(plan, review_id, None);
+            nothing_to_open(plan, &review);
             Receipt::Applied
         }
-        ForgeFact::Polled { number, snapshot } => polled(plan, review_id, number, snapshot),
+        ForgeFact::Polled { number, asked_at, snapshot } => polled(plan, &review, number, asked_at, snapshot),
         ForgeFact::Merged(commit) => {
             plan.update_watch(review_id, |watch| watch.state = WatchState::Merged);
             review::merged(plan, review_id, Some(commit));
@@ -95,16 +98,28 @@ fn opened(plan: &mut Plan, review: &Review, pr: OpenedPr) -> Receipt {
     Receipt::Applied
 }
 
-fn polled(plan: &mut Plan, review_id: BeadId, number: u64, snapshot: Option<Snapshot>) -> Receipt {
-    if pr::open_watch(plan, review_id).is_none_or(|watch| watch.number != number) {
-        return Receipt::Duplicate;
+/// Approved work without a commit of its own is done. What was not judged yet is judged without a pull request.
+fn nothing_to_open(plan: &mut Plan, review: &Review) {
+    if review.state == ReviewState::Approved {
+        return review::merged(plan, review.bead_id, None);
     }
+    plan.update_review(review.bead_id, |review| {
+        review.empty_commit.clone_from(&review.head_commit);
+        review.forge_due = None;
+        review.merge_tries = 0;
+    });
+}
+
+fn polled(plan: &mut Plan, review: &Review, number: u64, asked_at: Timestamp, snapshot: Option<Snapshot>) -> Receipt {
+    let review_id = review.bead_id;
+    let is_news = |watch: &&Watch| watch.number == number && watch.polled_at.is_none_or(|newest| asked_at >= newest);
+    let Some(watch) = pr::open_watch(plan, review_id).filter(is_news) else { return Receipt::Duplicate };
+    let may_be_outdated = snapshot.as_ref().is_some_and(|shown| may_be_outdated(plan, review, watch, shown));
     pr::recovered(plan, review_id);
-    let now = plan.now();
     let merge_commit = snapshot.as_ref().filter(|snapshot| snapshot.state == PrState::Merged).map(merge_commit_of);
     plan.update_watch(review_id, |watch| {
-        watch.polled_at = Some(now);
-        watch.is_unanswered = true;
+        watch.polled_at = Some(asked_at);
+        watch.is_unanswered = !may_be_outdated;
         if let Some(snapshot) = snapshot {
             look_like(watch, snapshot);
         }
@@ -113,6 +128,19 @@ fn polled(plan: &mut Plan, review_id: BeadId, number: u64, snapshot: Option<Snap
         plan.update_review(review_id, |review| review.merge_commit = merge_commit);
     }
     Receipt::Applied
+}
+
+/// Right after a push a forge may still show a commit that was judged before. If the next poll shows it again, somebody
+/// has put the branch back to it.
+fn may_be_outdated(plan: &Plan, review: &Review, watch: &Watch, shown: &Snapshot) -> bool {
+    let is_head = |commit: &Option<String>| commit.as_ref() == Some(&shown.head);
+    if shown.state != PrState::Open || is_head(&review.head_commit) || is_head(&watch.head_commit) {
+        return false;
+    }
+    let state = plan.state();
+    let mut rounds = state.rounds.range((review.bead_id, 0)..=(review.bead_id, u32::MAX)).map(|(_, round)| round);
+    let mut runs = state.gate_runs.values().filter(|run| run.review_id == review.bead_id && run.onto.is_none());
+    rounds.any(|round| round.commit_id == shown.head) || runs.any(|run| is_head(&run.commit_id))
 }
 
 /// A forge that does not say which commit brought the work in has at least its head.

@@ -27,10 +27,11 @@ pub(crate) fn run(plan: &mut Plan) {
     }
 }
 
-/// In comments mode the refinery waits for the pull request.
+/// In comments mode the refinery waits for the pull request, unless there is nothing to show.
 pub(crate) fn is_shown_first(plan: &Plan, review: &Review) -> bool {
     review.state == ReviewState::Queued
         && review.head_commit.is_some()
+        && review.head_commit != review.empty_commit
         && pr::is_in_comments_mode(plan, review)
         && pr::open_watch(plan, review.bead_id).is_none()
 }

@@ -36,9 +36,6 @@ fn answer(plan: &mut Plan, review: &Review, watch: &Watch) {
         return;
     }
     let is_moved = watch.head_commit.is_some() && watch.head_commit != review.head_commit;
-    if is_moved && is_older(plan, review, watch) {
-        return;
-    }
     match (review.state, review.sub) {
         (ReviewState::PrOpen, Some(PrSub::Fixing)) => tell_child(plan, review, watch),
         (ReviewState::PrOpen | ReviewState::ChangesRequested | ReviewState::Approved, _) if is_moved => {
@@ -57,15 +54,6 @@ fn answer(plan: &mut Plan, review: &Review, watch: &Watch) {
             _,
         ) => (),
     }
-}
-
-/// Right after a push a forge may still show a commit that was judged before: the next poll decides.
-fn is_older(plan: &Plan, review: &Review, watch: &Watch) -> bool {
-    let state = plan.state();
-    let mut rounds = state.rounds.range((review.bead_id, 0)..=(review.bead_id, u32::MAX)).map(|(_, round)| round);
-    let mut runs = state.gate_runs.values().filter(|run| run.review_id == review.bead_id && run.onto.is_none());
-    rounds.any(|round| Some(&round.commit_id) == watch.head_commit.as_ref())
-        || runs.any(|run| run.commit_id == watch.head_commit)
 }
 
 /// Nothing is redone unless a person says so.

@@ -10,17 +10,23 @@ use super::Player;
 impl Player {
     /// `pr mr1 opened`, `pr mr1 poll checks green`, `pr mr1 failed poll transient`, …
     pub(super) fn forge(&mut self, name: &str, rest: &[&str]) {
+        let (asked_at, rest) = match *rest {
+            ["late", span, ref rest @ ..] => (self.now - super::duration(span), rest),
+            _ => (self.now, rest),
+        };
         let review_id = self.bead(name);
         let fact = match *rest {
             ["opened"] => ForgeFact::Opened(self.a_pull_request("7")),
             ["opened", number] => ForgeFact::Opened(self.a_pull_request(number)),
             ["nothing"] => ForgeFact::NothingToOpen,
-            ["same"] => ForgeFact::Polled { number: self.number_of(name), snapshot: None },
+            ["same"] => ForgeFact::Polled { number: self.number_of(name), asked_at, snapshot: None },
             ["poll", ref facts @ ..] => {
-                ForgeFact::Polled { number: self.number_of(name), snapshot: Some(self.snapshot(name, facts)) }
+                let snapshot = Some(self.snapshot(name, facts));
+                ForgeFact::Polled { number: self.number_of(name), asked_at, snapshot }
             }
             ["old-poll", number] => {
-                ForgeFact::Polled { number: number.parse().unwrap(), snapshot: Some(self.snapshot(name, &[])) }
+                let snapshot = Some(self.snapshot(name, &[]));
+                ForgeFact::Polled { number: number.parse().unwrap(), asked_at, snapshot }
             }
             ["merged"] => ForgeFact::Merged("feed5eed".to_owned()),
             ["refused"] => ForgeFact::MergeRefused("the branch is protected".to_owned()),

@@ -86,9 +86,29 @@ impl World {
         if self.runtime_chance.happens(self.faults.chance(Fault::Gates, 0.03)) {
             return gates(Some(commit), GatesStatus::Error, Vec::new(), "git: fetch failed");
         }
+        if let Some(target) = &order.onto {
+            return self.run_trial(rig, order, commit, target);
+        }
         let is_green = order.gates.is_empty() || self.remotes[rig].is_green(&commit);
         let status = if is_green { GatesStatus::Green } else { GatesStatus::Red };
         gates(Some(commit), status, results(order, is_green), "")
+    }
+
+    /// Gates on the merge of a commit into the tip of a branch, which stays where it is.
+    fn run_trial(&mut self, rig: RigNo, order: &JobOrder, commit: String, target: &str) -> JobFact {
+        let Some(tip) = self.remotes[rig].head(target).cloned() else {
+            return gates(Some(commit), GatesStatus::Error, Vec::new(), "The target is gone.");
+        };
+        let mut status = GatesStatus::Green;
+        if self.runtime_chance.happens(self.faults.chance(Fault::Merge, 0.2)) {
+            let statuses = [GatesStatus::Conflict, GatesStatus::Red, GatesStatus::TargetRed, GatesStatus::Error];
+            status = self.runtime_chance.pick(&statuses).copied().unwrap_or(GatesStatus::Error);
+            if status == GatesStatus::Conflict && self.remotes[rig].contains(&commit, &tip) {
+                status = GatesStatus::Green;
+            }
+        }
+        let results = results(order, !matches!(status, GatesStatus::Red | GatesStatus::TargetRed));
+        JobFact::Gates { commit: Some(commit), onto: Some(tip), status, results, message: String::new() }
     }
 
     /// Merges as container.md 7.6 says: what is there is there, and a push that went out is found again.

@@ -328,14 +328,9 @@ impl World {
         }
         let head = self.remotes[rig].head(&branch).cloned();
         let commit = if self.runtime_chance.happens(0.1) { None } else { head };
-        let done = Done {
-            session: key,
-            branch,
-            commit,
-            summary: Some("It is done.".to_owned()),
-            files: Vec::new(),
-            pr_url: None,
-        };
+        let pr_url = self.agent_opens_pr(rig, &branch);
+        let done =
+            Done { session: key, branch, commit, summary: Some("It is done.".to_owned()), files: Vec::new(), pr_url };
         self.agent_calls(key, AgentCall::Done(done));
     }
 
