@@ -76,6 +76,8 @@ macro_rules! ids {
             }
         }
 
+        $crate::id_schema!($name);
+
         impl MadeFrom for $name {
             fn made_from(value: u128) -> Self {
                 Self(value)

@@ -33,6 +33,8 @@ pub mod models;
 pub mod prompt;
 pub mod protocol;
 pub mod rig;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod session;
 pub mod sorted;
 pub mod text;

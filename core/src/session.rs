@@ -123,6 +123,7 @@ text_enum! {
 /// Tokens as the API counts them (api.md 1.3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tokens {
     /// Prompt tokens that were neither read from nor written to a cache.
     pub input: u64,
@@ -217,6 +218,7 @@ text_enum! {
 
 /// One gate's run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GateResult {
     /// Command.
     pub command: String,

@@ -50,7 +50,23 @@ macro_rules! text_enum {
                 $crate::text::deserialize_word(deserializer, &[$($text,)*]).map(|position| Self::ALL[position])
             }
         }
+
+        $crate::word_schema!($name, $($text),*);
     };
+}
+
+/// Without the feature `schema` a list of words has no schema.
+#[cfg(not(feature = "schema"))]
+#[macro_export]
+macro_rules! word_schema {
+    ($name:ident, $($text:literal),*) => {};
+}
+
+/// Without the feature `schema` an id has no schema.
+#[cfg(not(feature = "schema"))]
+#[macro_export]
+macro_rules! id_schema {
+    ($name:ident) => {};
 }
 
 /// Where a word stands in a closed list. One function for all enums, like [`deserialize_word`].

@@ -369,7 +369,8 @@ fn filter(inbound: &Inbound, paging: Paging) -> Result<Filter> {
     })
 }
 
-struct NewBeadOfRig(NewBead);
+/// A bead in the words of a rig's own route: its type has to be said.
+pub struct NewBeadOfRig(NewBead);
 
 impl Request for NewBeadOfRig {
     fn read(fields: &mut Fields<'_>) -> Self {

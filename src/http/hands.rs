@@ -341,7 +341,8 @@ fn own(inbound: &Inbound, named: Option<AgentId>) -> Result<Option<AgentId>> {
     }
 }
 
-struct StartAgent {
+/// `POST T/container/agents/start`.
+pub struct StartAgent {
     agent_id: Option<AgentId>,
 }
 

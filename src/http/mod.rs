@@ -8,6 +8,8 @@ pub mod cors;
 mod cursor;
 pub mod error;
 pub mod inbound;
+#[cfg(feature = "schema")]
+pub mod openapi;
 pub mod page;
 pub mod query;
 pub mod reply;

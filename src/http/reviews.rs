@@ -75,7 +75,8 @@ pub async fn judge(inbound: Inbound) -> Result<Reply> {
     Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
 }
 
-struct Note {
+/// A word of a person on a review.
+pub struct Note {
     note: Option<String>,
 }
 
@@ -85,7 +86,8 @@ impl Request for Note {
     }
 }
 
-struct PersonsVerdict {
+/// A person's own verdict.
+pub struct PersonsVerdict {
     verdict: Option<Verdict>,
     feedback: Option<String>,
 }

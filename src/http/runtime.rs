@@ -118,14 +118,17 @@ pub async fn eviction(inbound: Inbound) -> Result<Reply> {
     Reply::ok(&json!({ "acknowledged": true, "drainNonce": word.drain_nonce }))
 }
 
+/// A new runtime says that the drain of the one before it may end.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ready {
+    nonce: String,
+    #[serde(default)]
+    instance_id: Option<InstanceId>,
+}
+
 /// POST `T/container-ready`
 pub async fn ready(inbound: Inbound) -> Result<Reply> {
-    #[derive(Deserialize)]
-    struct Ready {
-        nonce: String,
-        #[serde(default)]
-        instance_id: Option<InstanceId>,
-    }
     let asked: Ready = body(&inbound)?;
     let instance_id = asked.instance_id.map_or_else(|| instance(&inbound), Ok)?;
     let cleared = inbound.ask_town(&InstanceReady { instance_id, nonce: asked.nonce }).await?;

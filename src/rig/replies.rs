@@ -28,6 +28,7 @@ pub struct Overview {
 
 /// A verdict's effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judged {
     /// What was said.
     pub verdict: Verdict,

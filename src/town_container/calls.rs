@@ -357,6 +357,7 @@ impl Call for ListTranscript {
 
 /// **AgentEvent**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct AgentEvent {
     pub id: u64,

@@ -5,6 +5,7 @@
 
 mod checks;
 mod migrations;
+mod openapi;
 mod random;
 mod rig;
 mod routes;

@@ -9,7 +9,7 @@ use gastown_core::access::Level;
 use crate::support;
 
 /// Routes that need no credential; each addition is a decision.
-const PUBLIC: [&str; 3] = ["health::show", "health::meta", "session::create"];
+const PUBLIC: [&str; 4] = ["health::show", "health::meta", "health::document", "session::create"];
 
 #[test]
 fn the_document_is_the_table() {

@@ -86,3 +86,5 @@ fn is_model_id(id: &str) -> bool {
         && !id.contains("//")
         && !id.ends_with('/')
 }
+#[cfg(feature = "schema")]
+crate::schema::texts! { ModelId }

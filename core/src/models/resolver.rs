@@ -74,6 +74,7 @@ impl Rule {
 
 /// The answer: which model, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resolution {
     /// The model to ask for.
     pub model: ModelId,
@@ -132,6 +133,7 @@ pub struct ModelReason {
 
 /// One candidate and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TraceEntry {
     /// The rule.
     pub rule: Rule,

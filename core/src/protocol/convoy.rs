@@ -225,6 +225,7 @@ impl TaskShown {
 
 /// Why a task is not moving, as its rig says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskWait {
     /// Machine word.
     pub code: String,

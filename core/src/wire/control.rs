@@ -32,6 +32,7 @@ text_enum! {
 
 /// A code and a sentence for people; the message is never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reason {
     /// One machine word.
     pub code: String,
@@ -41,6 +42,7 @@ pub struct Reason {
 
 /// `GET /health` with the control secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     /// Always `ok`.
     pub status: String,
@@ -77,6 +79,7 @@ pub struct Health {
 
 /// One town in [`Health`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HealthTown {
     /// The town.
     pub town_id: TownId,
@@ -86,6 +89,7 @@ pub struct HealthTown {
 
 /// Resident memory and its limit, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Memory {
     /// Resident bytes.
     pub rss_bytes: u64,
@@ -95,6 +99,7 @@ pub struct Memory {
 
 /// Author of commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Author {
     /// Name.
     pub name: String,
@@ -104,6 +109,7 @@ pub struct Author {
 
 /// What a town's sessions have in common; sent with attach, on change, and in the reply of register.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuntimeConfig {
     /// Grows with every change; an older one is ignored.
     pub config_version: u64,
@@ -121,6 +127,7 @@ pub struct RuntimeConfig {
 
 /// A repository of [`RuntimeConfig`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuntimeRig {
     /// The rig.
     pub rig_id: RigId,
@@ -139,6 +146,7 @@ pub struct RuntimeRig {
 
 /// `PUT C`: the Worker claims this instance for the town.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attach {
     /// Address of the Worker's API.
     pub api_url: String,
@@ -154,6 +162,7 @@ pub struct Attach {
 
 /// Reply of `PUT C`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attached {
     /// This instance.
     pub instance_id: InstanceId,
@@ -163,6 +172,7 @@ pub struct Attached {
 
 /// `PUT C/token`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewToken {
     /// The new container token.
     pub token: String,
@@ -170,6 +180,7 @@ pub struct NewToken {
 
 /// Which assignment a start order is for. For the mayor `rig_id` is `mayor-<townId>` and there is no bead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderedAssignment {
     /// Identity of the session.
     pub assignment_id: AssignmentId,
@@ -185,6 +196,7 @@ pub struct OrderedAssignment {
 
 /// The agent of a start order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderedAgent {
     /// For people: `Toast`.
     pub name: String,
@@ -194,6 +206,7 @@ pub struct OrderedAgent {
 
 /// Repository of a start order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Repo {
     /// Where it lives.
     pub git_url: String,
@@ -208,6 +221,7 @@ pub struct Repo {
 
 /// Saved unpublished work of an earlier attempt, or the mayor's snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Resume {
     /// Full ref of the saved work.
@@ -226,6 +240,7 @@ pub struct Resume {
 
 /// Rendered prompts of a start order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderedPrompt {
     /// Role text; becomes `role.md`.
     pub system: String,
@@ -236,6 +251,7 @@ pub struct OrderedPrompt {
 
 /// Window sizes of a model, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelLimit {
     /// Context window.
     pub context: u64,
@@ -245,6 +261,7 @@ pub struct ModelLimit {
 
 /// Micro-dollars per million tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Price {
     /// Prompt tokens.
@@ -259,6 +276,7 @@ pub struct Price {
 
 /// What the bead's family may still spend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct RemainingBudget {
     /// Dollars.
@@ -269,6 +287,7 @@ pub struct RemainingBudget {
 
 /// A repository that the mayor may read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BrowseRig {
     /// The rig.
     pub rig_id: RigId,
@@ -278,6 +297,7 @@ pub struct BrowseRig {
 
 /// `POST C/assignments`: start one session (container.md 3.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StartOrder {
     /// Must be this instance.
     pub instance_id: InstanceId,
@@ -355,6 +375,7 @@ pub struct StartOrder {
 
 /// A session as the runtime sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionView {
     /// Identity.
     pub assignment_id: AssignmentId,
@@ -396,6 +417,7 @@ pub struct SessionView {
 
 /// Where unpublished work was saved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SavedWork {
     /// Full ref.
     #[serde(rename = "ref")]
@@ -415,6 +437,7 @@ text_enum! {
 
 /// `POST C/assignments/:a/stop`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StopOrder {
     /// Only this session.
     pub epoch: u64,
@@ -426,6 +449,7 @@ pub struct StopOrder {
 
 /// `POST C/assignments/:a/wrap-up`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WrapUpOrder {
     /// Only this session.
     pub epoch: u64,
@@ -464,6 +488,7 @@ text_enum! {
 
 /// One text for an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Repeats are recognised by it.
     pub message_id: String,
@@ -487,6 +512,7 @@ const fn normal_priority() -> MessagePriority {
 
 /// `POST C/assignments/:a/messages`, at most 50 at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PushMessages {
     /// Only this session.
     pub epoch: u64,
@@ -496,6 +522,7 @@ pub struct PushMessages {
 
 /// Reply of [`PushMessages`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PushedMessages {
     /// One per message.
     pub results: Vec<PushedMessage>,
@@ -503,6 +530,7 @@ pub struct PushedMessages {
 
 /// State of one message in the runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PushedMessage {
     /// The message.
     pub message_id: String,
@@ -512,6 +540,7 @@ pub struct PushedMessage {
 
 /// Text of a merge commit; `Gastown-Bead` and `Gastown-Review` trailers are added by the runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MergeMessage {
     /// First line.
     pub title: String,
@@ -523,6 +552,7 @@ pub struct MergeMessage {
 
 /// `POST C/jobs` (container.md 7.5, 7.6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobOrder {
     /// Repeats are recognised by it.
     pub job_id: JobId,
@@ -562,6 +592,7 @@ pub struct JobOrder {
 
 /// A job as the runtime sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
     /// Identity.
     pub job_id: JobId,
@@ -581,6 +612,7 @@ pub struct JobView {
 
 /// `GET C`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TownView {
     /// `attaching`, `ready`, `detached` or `draining`.
     pub state: String,
@@ -600,6 +632,7 @@ pub struct TownView {
 
 /// A worktree that was kept because its work is nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnsavedWork {
     /// Whose.
     pub assignment_id: AssignmentId,
@@ -612,6 +645,7 @@ pub struct UnsavedWork {
 
 /// `POST C/drain`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DrainOrder {
     /// `idle`, `restart` or `stop`.
     pub reason: String,
@@ -622,6 +656,7 @@ pub struct DrainOrder {
 
 /// `DELETE C` and `DELETE C/rigs/:r`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveOrder {
     /// What happens to unpublished work.
     pub mode: StopMode,
@@ -629,6 +664,7 @@ pub struct RemoveOrder {
 
 /// `POST C/rigs/:r/check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckRepo {
     /// Where it lives.
     pub git_url: String,

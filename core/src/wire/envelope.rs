@@ -7,6 +7,7 @@ use crate::text_enum;
 
 /// `{"success":true,"data":…}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Success<T> {
     /// Always true.
     pub success: bool,
@@ -26,6 +27,7 @@ impl<T> Success<T> {
 
 /// `{"success":false,…}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// Always false.
     pub success: bool,
@@ -59,6 +61,7 @@ text_enum! {
 
 /// One field that failed validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Issue {
     /// What is wrong.
     pub code: IssueCode,
@@ -81,6 +84,7 @@ text_enum! {
 
 /// Something that was accepted but deserves attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Warning {
     /// What it is about.
     pub code: WarningCode,

@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 
 /// Names one session: `{rig_id, agent_id, assignment_id, epoch}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ref {
     /// Rig, or the mayor's literal.
     pub rig_id: RigRef,
@@ -40,6 +41,7 @@ text_enum! {
 
 /// One report. `POST T/runtime/facts` carries up to 200.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fact {
     /// Repeats are recognised by it.
     pub fact_id: FactId,
@@ -57,6 +59,7 @@ pub struct Fact {
 
 /// What every [`Fact`] has beside what it says.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct FactHead {
     fact_id: FactId,
     at: Timestamp,
@@ -89,6 +92,7 @@ impl<'de> Deserialize<'de> for Fact {
 
 /// What a [`Fact`] says; the wire's `type` names the variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FactBody {
     /// A session entered a phase or step.
@@ -174,6 +178,7 @@ pub enum FactBody {
 
 /// How a merge job ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MergeReport {
     /// Result.
     pub status: MergeStatus,
@@ -202,6 +207,7 @@ pub struct MergeReport {
 
 /// `POST T/runtime/facts`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Facts {
     /// Sender.
     pub instance_id: InstanceId,
@@ -221,6 +227,7 @@ text_enum! {
 
 /// Reply of [`Facts`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FactsReply {
     /// One per fact.
     pub results: Vec<FactResult>,
@@ -228,6 +235,7 @@ pub struct FactsReply {
 
 /// What became of one fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FactResult {
     /// The fact.
     pub fact_id: FactId,
@@ -240,6 +248,7 @@ pub struct FactResult {
 
 /// One session in a [`Heartbeat`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentBeat {
     /// Which.
     #[serde(rename = "ref")]
@@ -290,6 +299,7 @@ pub struct AgentBeat {
 
 /// One job in a [`Heartbeat`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobBeat {
     /// Which.
     pub job_id: JobId,
@@ -303,6 +313,7 @@ pub struct JobBeat {
 
 /// `POST T/runtime/heartbeat`: one per runtime and town.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heartbeat {
     /// Sender.
     pub instance_id: InstanceId,
@@ -324,6 +335,7 @@ pub struct Heartbeat {
 
 /// Reply of [`Heartbeat`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeartbeatReply {
     /// The town drains; a new instance answers with it.
     #[serde(default, rename = "drainNonce", skip_serializing_if = "Option::is_none")]
@@ -343,6 +355,7 @@ pub struct HeartbeatReply {
 
 /// The error of an [`Outcome`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutcomeError {
     /// Kind.
     pub kind: ErrorKind,
@@ -355,6 +368,7 @@ pub struct OutcomeError {
 
 /// How one session ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// Repeats are recognised by it.
     pub key: String,
@@ -393,6 +407,7 @@ pub struct Outcome {
 
 /// `POST T/runtime/outcomes`, at most 100.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcomes {
     /// Sender.
     pub instance_id: InstanceId,
@@ -402,6 +417,7 @@ pub struct Outcomes {
 
 /// Reply of [`Outcomes`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutcomesReply {
     /// One per outcome.
     pub results: Vec<OutcomeResult>,
@@ -409,6 +425,7 @@ pub struct OutcomesReply {
 
 /// What became of one outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutcomeResult {
     /// The outcome.
     pub key: String,
@@ -421,6 +438,7 @@ pub struct OutcomeResult {
 
 /// `POST T/runtime/register`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Register {
     /// Sender.
     pub instance_id: InstanceId,
@@ -443,6 +461,7 @@ pub struct Register {
 
 /// What a runtime can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capacity {
     /// Sessions.
     pub max_sessions: u32,
@@ -452,6 +471,7 @@ pub struct Capacity {
 
 /// Reply of [`Register`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterReply {
     /// Version of `config`.
     pub config_version: u64,
@@ -469,6 +489,7 @@ pub struct RegisterReply {
 
 /// `POST T/runtime/agent-tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentTokens {
     /// For these sessions.
     pub assignments: Vec<Ref>,
@@ -476,6 +497,7 @@ pub struct AgentTokens {
 
 /// One token in the reply of [`AgentTokens`]; sessions that are over are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentToken {
     /// Who.
     pub agent_id: AgentId,
@@ -500,6 +522,7 @@ text_enum! {
 
 /// `POST T/runtime/git-credentials`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GitCredentialsRequest {
     /// Where.
     pub rig_id: RigId,
@@ -516,6 +539,7 @@ pub struct GitCredentialsRequest {
 
 /// A git credential; never logged.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GitCredentials {
     /// User name.
     pub username: String,
@@ -527,6 +551,7 @@ pub struct GitCredentials {
 
 /// A model gateway and its key; never logged.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LlmCredentials {
     /// OpenAI-compatible base address, without `/chat/completions`.
     pub base_url: String,
@@ -541,6 +566,7 @@ pub struct LlmCredentials {
 
 /// Reply of `POST T/refresh-container-token`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerToken {
     /// The new token.
     pub token: String,
@@ -551,6 +577,7 @@ pub struct ContainerToken {
 
 /// `POST T/runtime/events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventBatches {
     /// Sender.
     pub instance_id: InstanceId,
@@ -560,6 +587,7 @@ pub struct EventBatches {
 
 /// Transcript events of one session, numbered from `first_seq`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventBatch {
     /// Who.
     pub agent_id: AgentId,
@@ -577,6 +605,7 @@ pub struct EventBatch {
 
 /// One transcript event; `kind` and `data` as in api.md 6.3.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TranscriptEvent {
     /// `message`, `part`, `part.delta`, `tool`, `diff`, `session`, `usage`, `error` or `exited`.
     pub kind: String,
@@ -588,6 +617,7 @@ pub struct TranscriptEvent {
 
 /// Reply of [`EventBatches`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventsReply {
     /// Next number that is wanted, by agent.
     pub next_seq: SortedMap<AgentId, u64>,
@@ -595,6 +625,7 @@ pub struct EventsReply {
 
 /// `GET /local/session` of the broker: what the plugin may know of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LocalSession {
     /// Role of the session.
     pub role: Role,

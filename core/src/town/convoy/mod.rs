@@ -161,6 +161,7 @@ pub struct Counts {
 
 /// One thing that a person has to decide about a convoy.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attention {
     /// Machine word.
     pub code: AttentionCode,

@@ -37,6 +37,7 @@ text_enum! {
 
 /// **Agent**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Agent {
     pub id: AgentId,
@@ -154,6 +155,7 @@ fn status_of(assignment: &assignment::Assignment) -> AgentStatus {
 
 /// **Assignment**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Assignment {
     pub assignment_id: AssignmentId,
@@ -224,6 +226,7 @@ impl Assignment {
 
 /// `POST A/done`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Done {
     /// The branch that was worked on.
     pub branch: String,
@@ -254,6 +257,7 @@ impl Request for Done {
 
 /// `POST A/verdict`, and `POST A/request-changes` with the verdict given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JudgeBranch {
     /// Judgement.
     pub verdict: Option<Verdict>,
@@ -347,6 +351,7 @@ impl Request for AcknowledgeMail {
 
 /// `POST A/heartbeat`: of a runtime that beats for each agent; everything may be absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heartbeat {
     /// Newest event of the agent itself.
     pub last_event_at: Option<Timestamp>,

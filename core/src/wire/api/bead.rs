@@ -21,6 +21,7 @@ const MICROS_PER_DOLLAR: f64 = 1_000_000.0;
 
 /// **Bead**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Bead {
     pub bead_id: BeadId,
@@ -145,6 +146,7 @@ fn blockers(state: &State, bead_id: BeadId) -> Vec<BeadId> {
 
 /// **Failure**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// Machine word; never empty.
     pub code: String,
@@ -188,6 +190,7 @@ impl Failure {
 
 /// **Wait**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
     /// Machine word of a closed list.
     pub code: WaitCode,
@@ -222,6 +225,7 @@ impl Wait {
 
 /// Fields of a new bead that every way of making one shares.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewBead {
     /// One line.
     pub title: String,
@@ -284,6 +288,7 @@ impl Request for CreateBead {
 
 /// `PATCH B`: absent keeps, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchBead {
     /// One line.
     pub title: Option<String>,
@@ -367,6 +372,7 @@ impl Request for Reason {
 
 /// `POST B/retry`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetryBead {
     /// For the next agent.
     pub note: Option<String>,

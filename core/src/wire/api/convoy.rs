@@ -21,6 +21,7 @@ use crate::wire::envelope::IssueCode;
 
 /// **ConvoyDetail**, and **Convoy** where the parts behind `rigs` are left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Convoy {
     pub id: ConvoyId,
@@ -59,6 +60,7 @@ pub struct Convoy {
 
 /// **Failure** of a convoy: what a person has to decide first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ConvoyFailure {
     pub code: String,
@@ -70,6 +72,7 @@ pub struct ConvoyFailure {
 
 /// The part of a convoy in one rig.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ConvoyRig {
     pub rig_id: RigId,
@@ -86,6 +89,7 @@ pub struct ConvoyRig {
 
 /// One task of a convoy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ConvoyTask {
     pub bead_id: BeadId,
@@ -106,6 +110,7 @@ pub struct ConvoyTask {
 
 /// One dependency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ConvoyEdge {
     pub bead_id: BeadId,
@@ -237,6 +242,7 @@ fn actions(whole: &Whole) -> Vec<String> {
 
 /// What making a convoy answers: the convoy, and who has its tasks or why nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SlungConvoy {
     /// **ConvoyDetail**.
     pub convoy: Convoy,
@@ -249,6 +255,7 @@ pub struct SlungConvoy {
 
 /// A convoy to make, as every way of asking for one says it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewConvoy {
     /// One line.
     pub title: String,
@@ -270,6 +277,7 @@ pub struct NewConvoy {
 
 /// A new task of a convoy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewConvoyTask {
     /// Where.
     pub rig_id: RigId,
@@ -366,6 +374,7 @@ impl Request for SlingBatch {
 
 /// `PATCH T/convoys/:c`: absent keeps, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchConvoy {
     /// One line.
     pub title: Option<String>,

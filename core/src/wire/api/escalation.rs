@@ -104,6 +104,7 @@ fn actions(row: &Escalation) -> Vec<String> {
 
 /// `POST R/escalations`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewEscalation {
     /// Who, where the runtime speaks for an agent.
     pub agent_id: Option<AgentId>,
@@ -147,6 +148,7 @@ const CATEGORY_MAX: usize = 64;
 
 /// `POST T/escalations/:e/acknowledge`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AcknowledgeEscalation {
     /// What the person adds.
     pub note: Option<String>,
@@ -160,6 +162,7 @@ impl Request for AcknowledgeEscalation {
 
 /// `POST T/escalations/:e/reply`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplyEscalation {
     /// The answer.
     pub message: String,
@@ -181,6 +184,7 @@ impl Request for ReplyEscalation {
 
 /// `POST R/triage/resolve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveTriage {
     /// Who, where the runtime speaks for an agent.
     pub agent_id: Option<AgentId>,

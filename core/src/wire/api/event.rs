@@ -9,6 +9,7 @@ use crate::town::plan::EventRow;
 
 /// **Event**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Event {
     pub bead_event_id: String,
@@ -62,6 +63,7 @@ impl Event {
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Actor {
     /// user, agent, mayor, reconciler, runtime or forge.
     pub kind: String,

@@ -16,6 +16,7 @@ use crate::time::Timestamp;
 
 /// **Explain**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Explain {
     pub bead: Bead,
@@ -32,6 +33,7 @@ pub struct Explain {
 
 /// What it waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Blocker {
     pub bead_id: BeadId,
@@ -42,6 +44,7 @@ pub struct Blocker {
 
 /// What was charged, against what limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Counters {
     pub start_failures: Counter,
@@ -53,6 +56,7 @@ pub struct Counters {
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Counter {
     pub count: u32,
@@ -62,6 +66,7 @@ pub struct Counter {
 
 /// Its review, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Review {
     pub mr_bead_id: BeadId,
@@ -77,6 +82,7 @@ pub struct Review {
 
 /// What it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Totals {
     pub tokens: Tokens,

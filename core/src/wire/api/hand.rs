@@ -19,6 +19,7 @@ const IDENTITY_MAX: usize = 200;
 
 /// `POST R/agents`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterAgent {
     /// What it is for; absent only when the body was not valid.
     pub role: Option<AgentRole>,
@@ -107,6 +108,7 @@ impl Request for CloseBead {
 
 /// `POST R/review-queue`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubmitBranch {
     /// The agent that did the work.
     pub agent_id: Option<AgentId>,
@@ -134,6 +136,7 @@ impl Request for SubmitBranch {
 
 /// `POST A/completed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionEnded {
     /// It ended by itself, without an error.
     pub is_completed: bool,
@@ -153,6 +156,7 @@ impl Request for SessionEnded {
 
 /// `POST A/eviction-context`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SavedWork {
     /// Branch or ref that holds it.
     pub branch: String,
@@ -294,6 +298,7 @@ impl Request for AgentHappening {
 
 /// What became of one bead of a bulk call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BulkResult {
     /// Which.
     pub bead_id: BeadId,
@@ -309,6 +314,7 @@ pub struct BulkResult {
 
 /// Reply of `POST A/hook`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hooked {
     /// Always true.
     pub hooked: bool,

@@ -14,6 +14,7 @@ use crate::town::mail::TownMail;
 
 /// **Mail**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Mail {
     pub id: MailId,
@@ -98,6 +99,7 @@ text_enum! {
 
 /// `POST R/mail`, `POST M/mail`, `POST T/mail`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SendMail {
     /// Rig of the recipient, where the path does not say.
     pub rig_id: Option<RigId>,

@@ -22,6 +22,7 @@ text_enum! {
 
 /// **MayorStatus**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct MayorStatus {
@@ -38,6 +39,7 @@ pub struct MayorStatus {
 
 /// The mayor's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct MayorSession {
@@ -88,6 +90,7 @@ pub fn session_status(state: &State) -> SessionStatus {
 
 /// **MayorMessage**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct MayorMessage {
     pub id: String,

@@ -18,6 +18,8 @@ pub mod molecule;
 pub mod nudge;
 pub mod prime;
 pub mod read;
+#[cfg(feature = "schema")]
+pub mod record;
 pub mod review;
 pub mod service;
 pub mod session;

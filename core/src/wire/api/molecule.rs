@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 
 /// **Molecule**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Molecule {
     pub id: BeadId,
@@ -31,6 +32,7 @@ pub struct Molecule {
 
 /// What a molecule is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Formula {
     /// In order.
     pub steps: Vec<FormulaStep>,
@@ -38,6 +40,7 @@ pub struct Formula {
 
 /// One step as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FormulaStep {
     /// One line.
     pub title: String,
@@ -76,6 +79,7 @@ impl Molecule {
 
 /// **MoleculeStep**: the molecule with its current step, which stands at top level as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct MoleculeStep {
     pub molecule: Molecule,
@@ -93,6 +97,7 @@ pub struct MoleculeStep {
 
 /// The first open step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct CurrentStep {
     pub index: u32,

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 /// **Nudge**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Nudge {
     pub nudge_id: NudgeId,
@@ -50,6 +51,7 @@ impl Nudge {
 
 /// `POST R/nudge`, `POST M/nudge`, and with the receiver in the path `POST T/agents/:a/nudges`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SendNudge {
     /// Rig of the receiver, where the path does not say.
     pub rig_id: Option<RigId>,

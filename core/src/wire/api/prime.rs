@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 
 /// **PrimeContext**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct PrimeContext {
     pub agent: Agent,
@@ -40,6 +41,7 @@ pub struct PrimeContext {
 
 /// Finished work of the rig that is near to the work at hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Learned {
     pub bead_id: BeadId,
@@ -66,6 +68,7 @@ impl Learned {
 
 /// Work that this work waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Predecessor {
     pub bead_id: BeadId,
@@ -76,6 +79,7 @@ pub struct Predecessor {
 
 /// A step that is still to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OpenStep {
     /// Place in the molecule, from 0.
     pub index: u32,
@@ -98,6 +102,7 @@ pub fn steps(state: &State, bead: &crate::rig::bead::Bead) -> Vec<OpenStep> {
 
 /// What a rework answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ReworkContext {
     pub feedback: String,
@@ -110,6 +115,7 @@ pub struct ReworkContext {
 
 /// What a refinery judges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ReviewContext {
     pub mr_bead_id: BeadId,
@@ -125,6 +131,7 @@ pub struct ReviewContext {
 
 /// An earlier judgement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PreviousRound {
     /// What was asked for.
     pub feedback: String,

@@ -14,6 +14,20 @@ use crate::limits::{BRANCH_MAX, JSON_DEPTH_MAX, LABEL_MAX, LABELS_MAX, METADATA_
 use crate::text::UnknownText;
 use crate::wire::envelope::{Issue, IssueCode};
 
+/// Writes down what is asked for, where a request is only played for its schema; else it is nothing.
+#[cfg(feature = "schema")]
+macro_rules! note {
+    ($fields:ident, $key:ident, $shape:expr) => {
+        if let Some(record) = &mut $fields.record {
+            record.note($key, $shape);
+        }
+    };
+}
+#[cfg(not(feature = "schema"))]
+macro_rules! note {
+    ($fields:ident, $key:ident, $shape:expr) => {};
+}
+
 /// A request body that cannot be used.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BadBody {
@@ -38,7 +52,7 @@ pub fn read<T: Request>(body: &[u8]) -> Result<T, BadBody> {
 pub fn read_value<T: Request>(value: &Value) -> Result<T, BadBody> {
     let mut issues = Vec::new();
     let map = object(value)?;
-    let request = T::read(&mut Fields { map, path: Vec::new(), issues: &mut issues });
+    let request = T::read(&mut Fields::new(map, Vec::new(), &mut issues));
     if issues.is_empty() { Ok(request) } else { Err(BadBody::Issues(issues)) }
 }
 
@@ -64,16 +78,44 @@ pub struct Fields<'a> {
     map: &'a Map<String, Value>,
     path: Vec<String>,
     issues: &'a mut Vec<Issue>,
+    #[cfg(feature = "schema")]
+    record: Option<&'a mut super::record::Record>,
+}
+
+impl<'a> Fields<'a> {
+    fn new(map: &'a Map<String, Value>, path: Vec<String>, issues: &'a mut Vec<Issue>) -> Self {
+        Self {
+            map,
+            path,
+            issues,
+            #[cfg(feature = "schema")]
+            record: None,
+        }
+    }
+
+    /// Fields that are asked for without a body: what is asked is written down.
+    #[cfg(feature = "schema")]
+    pub fn recording(
+        map: &'a Map<String, Value>,
+        issues: &'a mut Vec<Issue>,
+        record: &'a mut super::record::Record,
+    ) -> Self {
+        Self { record: Some(record), ..Self::new(map, Vec::new(), issues) }
+    }
 }
 
 impl Fields<'_> {
     /// Whether the field is there and not null.
-    pub fn has(&self, key: &str) -> bool {
-        self.map.get(key).is_some_and(|value| !value.is_null())
+    pub fn has(&mut self, key: &str) -> bool {
+        self.names(key) && self.map.get(key).is_none_or(|value| !value.is_null())
     }
 
     /// Whether the field is there, also as null.
-    pub fn names(&self, key: &str) -> bool {
+    pub fn names(&mut self, key: &str) -> bool {
+        #[cfg(feature = "schema")]
+        if let Some(record) = &mut self.record {
+            return record.ask(key);
+        }
         self.map.contains_key(key)
     }
 
@@ -90,6 +132,7 @@ impl Fields<'_> {
 
     /// The same, absent or null included.
     pub fn optional_text(&mut self, key: &str, min: usize, max: usize) -> Option<String> {
+        note!(self, key, super::record::bounds(min, max));
         let value = self.present(key)?;
         let Some(text) = value.as_str() else { return self.wrong_type(key, "a string") };
         let length = text.chars().count();
@@ -108,6 +151,7 @@ impl Fields<'_> {
 
     /// A text of `min` to `max` characters after trimming.
     pub fn trimmed(&mut self, key: &str, min: usize, max: usize) -> String {
+        note!(self, key, super::record::bounds(min, max));
         let text = self.text(key, 0, usize::MAX);
         let trimmed = text.trim();
         match trimmed.chars().count() {
@@ -125,6 +169,7 @@ impl Fields<'_> {
 
     /// The same, absent or null included.
     pub fn optional_word<T: FromStr<Err = UnknownText>>(&mut self, key: &str) -> Option<T> {
+        note!(self, key, super::record::word::<T>());
         let value = self.present(key)?;
         let Some(text) = value.as_str() else { return self.wrong_type(key, "a string") };
         match text.parse() {
@@ -143,6 +188,7 @@ impl Fields<'_> {
 
     /// The same, absent or null included.
     pub fn optional_id<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<T> {
+        note!(self, key, crate::schema::text(std::any::type_name::<T>()));
         let value = self.present(key)?;
         let Some(text) = value.as_str() else { return self.wrong_type(key, "a string") };
         match text.parse() {
@@ -156,12 +202,14 @@ impl Fields<'_> {
 
     /// A flag.
     pub fn optional_flag(&mut self, key: &str) -> Option<bool> {
+        note!(self, key, serde_json::json!({ "type": "boolean" }));
         let value = self.present(key)?;
         value.as_bool().or_else(|| self.wrong_type(key, "true or false"))
     }
 
     /// A whole number of `min` to `max`.
     pub fn optional_integer(&mut self, key: &str, min: i64, max: i64) -> Option<i64> {
+        note!(self, key, serde_json::json!({ "type": "integer", "minimum": min, "maximum": max }));
         let value = self.present(key)?;
         let Some(number) = value.as_i64() else { return self.wrong_type(key, "a whole number") };
         if number < min {
@@ -177,6 +225,7 @@ impl Fields<'_> {
 
     /// A number above zero.
     pub fn optional_positive(&mut self, key: &str) -> Option<f64> {
+        note!(self, key, serde_json::json!({ "type": "number", "exclusiveMinimum": 0 }));
         let value = self.present(key)?;
         let Some(number) = value.as_f64() else { return self.wrong_type(key, "a number") };
         if number <= 0.0 {
@@ -188,6 +237,7 @@ impl Fields<'_> {
 
     /// An object, as it is.
     pub fn optional_object(&mut self, key: &str) -> Option<Map<String, Value>> {
+        note!(self, key, serde_json::json!({ "type": "object" }));
         let value = self.present(key)?;
         value.as_object().cloned().or_else(|| self.wrong_type(key, "an object"))
     }
@@ -206,6 +256,7 @@ impl Fields<'_> {
 
     /// Labels: few, short, of plain characters.
     pub fn labels(&mut self, key: &str) -> Option<SortedSet<String>> {
+        note!(self, key, super::record::labels());
         if !self.has(key) {
             return None;
         }
@@ -227,6 +278,7 @@ impl Fields<'_> {
 
     /// The same, absent or null included.
     pub fn optional_branch(&mut self, key: &str) -> Option<String> {
+        note!(self, key, super::record::bounds(1, BRANCH_MAX));
         let name = self.optional_text(key, 1, BRANCH_MAX)?;
         if is_branch_name(&name) {
             return Some(name);
@@ -237,6 +289,7 @@ impl Fields<'_> {
 
     /// Any JSON, but not null.
     pub fn any(&mut self, key: &str) -> Value {
+        note!(self, key, serde_json::json!({}));
         self.required(key, |fields, key| fields.present(key)).unwrap_or_default()
     }
 
@@ -258,6 +311,11 @@ impl Fields<'_> {
         max: usize,
         mut item: impl FnMut(&mut Fields<'_>, &str) -> T,
     ) -> Vec<T> {
+        #[cfg(feature = "schema")]
+        if let Some(record) = &mut self.record {
+            record.list(key, min, max, |fields| drop(item(fields, "0")));
+            return Vec::new();
+        }
         let Some(value) = self.present(key) else {
             if min > 0 {
                 self.issue(key, IssueCode::Required, "is required");
@@ -279,16 +337,17 @@ impl Fields<'_> {
         let count = values.len();
         let map: Map<String, Value> = values.into_iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect();
         let path = self.path.iter().cloned().chain([key.to_owned()]).collect();
-        let mut fields = Fields { map: &map, path, issues: self.issues };
+        let mut fields = Fields::new(&map, path, self.issues);
         (0..count).map(|index| item(&mut fields, &index.to_string())).collect()
     }
 
     /// A nested object read as a request of its own.
     pub fn object<T: Request>(&mut self, key: &str) -> Option<T> {
+        note!(self, key, super::record::schema::<T>());
         let value = self.present(key)?;
         let Value::Object(map) = value else { return self.wrong_type(key, "an object") };
         let path = self.path.iter().cloned().chain([key.to_owned()]).collect();
-        Some(T::read(&mut Fields { map: &map, path, issues: self.issues }))
+        Some(T::read(&mut Fields::new(&map, path, self.issues)))
     }
 
     /// This object's own fields: config bodies name those that they do not know.
@@ -301,6 +360,11 @@ impl Fields<'_> {
     }
 
     fn required<T>(&mut self, key: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> Option<T> {
+        #[cfg(feature = "schema")]
+        if let Some(record) = &mut self.record {
+            record.require(key);
+            return read(self, key);
+        }
         if !self.has(key) {
             self.issue(key, IssueCode::Required, "is required");
             return None;

@@ -20,6 +20,7 @@ const STALE: Duration = Duration::from_secs(24 * 3600);
 
 /// **MergeQueue**.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct MergeQueue {
     pub needs_attention: Vec<MergeQueueItem>,
@@ -39,6 +40,7 @@ impl MergeQueue {
 
 /// **MergeQueueItem**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct MergeQueueItem {
     pub mr_bead: Bead,
@@ -55,6 +57,7 @@ pub struct MergeQueueItem {
 
 /// A convoy in a list of other things.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ConvoyName {
     pub id: ConvoyId,
@@ -63,6 +66,7 @@ pub struct ConvoyName {
 
 /// An agent in a list of other things.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct AgentName {
     pub id: AgentId,
@@ -71,6 +75,7 @@ pub struct AgentName {
 
 /// A rig in a list of other things.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct RigName {
     pub id: RigId,
@@ -79,6 +84,7 @@ pub struct RigName {
 
 /// `review` of a **MergeQueueItem**, and of **Explain**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct ReviewShape {
     pub state: String,
@@ -97,6 +103,7 @@ pub struct ReviewShape {
 
 /// One gate of the newest run at the head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct GateShape {
     pub command: String,

@@ -7,6 +7,7 @@ use crate::wire::control::PROTOCOL;
 
 /// What this deployment is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Meta {
     /// Version of the Worker.
     pub version: String,
@@ -24,6 +25,7 @@ pub struct Meta {
 
 /// What a deployment may or may not offer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Features {
     /// Terminals of agents.
     pub pty: bool,

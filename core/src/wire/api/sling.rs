@@ -13,6 +13,7 @@ use crate::wire::envelope::IssueCode;
 
 /// **SlingResult**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SlingResult {
     /// In the order of the tasks.
     pub beads: Vec<SlungBead>,
@@ -22,6 +23,7 @@ pub struct SlingResult {
 
 /// One slung task: who has it with which model, or why nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SlungBead {
     /// The work.
     pub bead: Bead,

@@ -16,6 +16,7 @@ use crate::wire::control::Memory;
 
 /// **Snapshot**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Snapshot {
     pub seq: u64,
@@ -34,6 +35,7 @@ pub struct Snapshot {
 
 /// **Escalation**.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Escalation {
     pub id: String,
@@ -93,6 +95,7 @@ impl Escalation {
 
 /// **TownStatus**: the snapshot frame of api.md 6.4.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
 pub struct TownStatus {
@@ -112,6 +115,7 @@ pub struct TownStatus {
 
 /// Agents by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
 pub struct AgentCounts {
     pub working: u32,
@@ -124,6 +128,7 @@ pub struct AgentCounts {
 
 /// Beads by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
 pub struct BeadCounts {
@@ -136,6 +141,7 @@ pub struct BeadCounts {
 
 /// Session slots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Slots {
     /// Granted.
     pub used: u32,
@@ -145,6 +151,7 @@ pub struct Slots {
 
 /// A breaker as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct BreakerStatus {
     pub state: BreakerState,
@@ -161,6 +168,7 @@ impl Default for BreakerStatus {
 
 /// One limit of spend and how much of it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetRow {
     /// `town_daily`.
     pub scope: String,
@@ -176,6 +184,7 @@ pub struct BudgetRow {
 
 /// **RuntimeStatus**.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct RuntimeStatus {
     pub state: String,

@@ -13,6 +13,7 @@ use crate::wire::envelope::IssueCode;
 
 /// **Town**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Town {
     pub id: TownId,
@@ -32,6 +33,7 @@ pub struct Town {
 
 /// Counts of a town.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct TownCounts {
     pub rigs: u32,
@@ -43,6 +45,7 @@ pub struct TownCounts {
 
 /// **Rig**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct Rig {
     pub id: RigId,
@@ -72,6 +75,7 @@ text_enum! {
 
 /// What the last look at a repository found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RigAccess {
     /// Whether it can be read.
     pub state: RigAccessState,
@@ -94,6 +98,7 @@ impl Default for RigAccess {
 
 /// Counts of a rig.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names are the fields of api.md 4")]
 pub struct RigCounts {
     pub open: u32,
@@ -107,6 +112,7 @@ pub struct RigCounts {
 
 /// `POST /api/towns` and its siblings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewTown {
     /// Name.
     pub name: String,
@@ -141,6 +147,7 @@ impl Request for RenameTown {
 
 /// `POST T/rigs` and its siblings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewRig {
     /// The town, where the path does not say.
     pub town_id: Option<TownId>,
@@ -177,6 +184,7 @@ impl Request for NewRig {
 
 /// `PATCH R`: absent keeps, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PatchRig {
     /// Name.
     pub name: Option<String>,

@@ -1,0 +1,70 @@
+//! Which errors a route can answer with: by the kind of the row, and by what the row adds (api.md 1.2).
+
+use std::collections::BTreeMap;
+
+use gastown_core::access::Level;
+use gastown_core::wire::code::Code;
+
+use crate::routes::{Method, Route};
+
+/// Codes of a row by their status.
+pub(super) fn of(route: &Route) -> BTreeMap<u16, Vec<Code>> {
+    let mut codes = vec![Code::Internal, Code::Misconfigured, Code::Overloaded, Code::RateLimited];
+    codes.extend([Code::InvalidRequest, Code::InvalidJson]);
+    if !route.access.is_public() {
+        codes.extend([Code::Unauthenticated, Code::TokenInvalid, Code::TokenExpired]);
+        codes.extend([Code::CredentialNotAccepted, Code::AccessDisabled, Code::OriginNotAllowed]);
+    }
+    for level in route.access.any_of {
+        codes.extend(of_level(*level));
+    }
+    if !route.access.roles.is_empty() {
+        codes.push(Code::RoleNotAllowed);
+    }
+    if route.path.contains('{') {
+        codes.push(Code::NotFound);
+    }
+    if route.docs.query.contains(&"limit") {
+        codes.push(Code::InvalidPaging);
+    }
+    if route.docs.query.contains(&"cursor") {
+        codes.push(Code::InvalidCursor);
+    }
+    if route.method != Method::Get {
+        codes.extend([Code::BodyTooLarge, Code::UnsupportedMediaType]);
+    }
+    if route.is_idempotent {
+        codes.extend([Code::IdempotencyMismatch, Code::IdempotencyInProgress]);
+    }
+    if route.method == Method::Patch {
+        codes.push(Code::PreconditionFailed);
+    }
+    codes.extend(route.docs.refusals);
+    codes.sort_by_key(|code| code.as_str());
+    codes.dedup();
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.status()).or_default().push(code);
+    }
+    by_status
+}
+
+fn of_level(level: Level) -> Vec<Code> {
+    match level {
+        Level::Public => vec![],
+        Level::User => vec![Code::WrongAccount, Code::AdminReadOnly],
+        Level::TownMember => vec![Code::AdminReadOnly],
+        Level::TownOwner | Level::OrgMember | Level::OrgOwner => vec![Code::Forbidden, Code::AdminReadOnly],
+        Level::Agent | Level::RigAgents => vec![
+            Code::WrongTown,
+            Code::WrongRig,
+            Code::WrongAgent,
+            Code::IdentityMismatch,
+            Code::StaleAssignment,
+            Code::AssignmentRequired,
+            Code::InstanceSuperseded,
+        ],
+        Level::Mayor => vec![Code::WrongTown, Code::StaleAssignment],
+        Level::Runtime => vec![Code::WrongTown, Code::InstanceSuperseded],
+    }
+}
