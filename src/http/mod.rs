@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod page;
 pub mod query;
 pub mod reply;
+mod router;
 
 pub mod agents;
 pub mod beads;
@@ -48,10 +49,11 @@ use crate::ambient;
 use crate::call::ask;
 use crate::env::{Object, Settings, settings, stub};
 use crate::error::{Error, Fault, Refusal, Result};
-use crate::routes::{Found, Method, Route, find};
+use crate::routes::{Method, Route};
 use crate::town::calls::Audit;
 use inbound::Inbound;
 use reply::{Reply, security_headers};
+use router::{Found, find};
 
 /// A container token may be refreshed this long after its end (api.md 2.4).
 const LATE_REFRESH: Duration = Duration::from_secs(24 * 3600);
