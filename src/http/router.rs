@@ -9,7 +9,7 @@ use super::query::decode_path;
 use crate::routes::{ROUTES, Route};
 
 /// What the table says of a request.
-pub enum Found {
+pub(super) enum Found {
     /// No row has this path.
     Nothing,
     /// The path is known, the method is not; `allow` is the header's value.
@@ -27,7 +27,7 @@ pub enum Found {
 }
 
 /// Finds the row of a request.
-pub fn find(method: &str, path: &str) -> Found {
+pub(super) fn find(method: &str, path: &str) -> Found {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     ROUTER.with(|cell| {
         let router = cell.get_or_init(router);
