@@ -15,6 +15,7 @@ pub mod requests;
 pub mod rig;
 pub mod routes;
 pub mod sql;
+pub mod sse;
 pub mod token;
 pub mod town;
 pub mod town_container;

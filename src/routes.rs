@@ -16,7 +16,7 @@ use crate::http::openapi::shapes::*;
 use crate::http::reply::Reply;
 use crate::http::{
     agents, beads, config, container, convoys, feed, hands, health, inbox, mayor, mayor_tools, messages, models,
-    others, people, reviews, rigs, runtime, session, sling, towns,
+    others, people, reviews, rigs, runtime, session, sling, streams, towns,
 };
 
 /// Methods that rows have.
@@ -72,13 +72,16 @@ pub struct Route {
     pub may_be_idle: bool,
     /// Its use is written to the town's audit log; settings write their own rows, with what changed.
     pub is_audited: bool,
+    /// A ticket in the query opens it too.
+    pub takes_ticket: bool,
     /// What the API document says of it.
     #[cfg(feature = "schema")]
     pub docs: crate::http::openapi::Docs,
 }
 
 /// Flags of a row: `K` honours Idempotency-Key, `Large` takes event batches, `Late` takes a container token that ended,
-/// `Idle` takes an agent without a live assignment, `Audit` is written to the town's audit log.
+/// `Idle` takes an agent without a live assignment, `Audit` is written to the town's audit log, `Ticket` is opened by
+/// a ticket too.
 macro_rules! flag {
     (K is K) => {
         true
@@ -93,6 +96,9 @@ macro_rules! flag {
         true
     };
     (Audit is Audit) => {
+        true
+    };
+    (Ticket is Ticket) => {
         true
     };
     ($flag:ident is $other:ident) => {
@@ -118,6 +124,7 @@ macro_rules! routes {
             may_be_late: $(flag!($flag is Late) ||)* false,
             may_be_idle: $(flag!($flag is Idle) ||)* false,
             is_audited: $(flag!($flag is Audit) ||)* false,
+            takes_ticket: $(flag!($flag is Ticket) ||)* false,
             #[cfg(feature = "schema")]
             docs: crate::http::openapi::Docs {
                 query: &[$($(stringify!($query)),+)?],
@@ -163,7 +170,7 @@ pub static ROUTES: &[Route] = routes! {
     Delete "/api/users/{userId}/towns/{townId}"           [TownOwner]              => towns::delete -> 200 Deleted;
     Get    "/api/users/{userId}/towns/{townId}/rigs"      [TownMember]             => rigs::list -> 200 Vec<Rig>;
     Get    "/api/users/{userId}/towns/{townId}/events"    [TownMember]             => feed::list
-           ?(since, after_seq, type, rig_id, bead_id, agent_id, limit, offset) -> 200 Vec<Event>;
+           ?(since, after_seq, type, rig_id, bead_id, agent_id, limit, offset, cursor, count) -> 200 Vec<Event>;
     Post   "/api/users/{userId}/rigs"                     [User]      K            => rigs::create_for_account
            (NewRig) -> 201 Rig;
     Get    "/api/users/{userId}/rigs/{rigId}"             [User]                   => rigs::show_of_account -> 200 Rig;
@@ -223,11 +230,11 @@ pub static ROUTES: &[Route] = routes! {
 
     // Feed, live stream, escalations (3.6)
     Get    "/api/towns/{townId}/events"                   [TownMember]             => feed::list
-           ?(since, after_seq, type, rig_id, bead_id, agent_id, limit, offset) -> 200 Vec<Event>;
-    Get    "/api/towns/{townId}/events/stream"            [TownMember]             => feed::stream
-           ?(types, rig_id, after) -> 200 Stream;
+           ?(since, after_seq, type, rig_id, bead_id, agent_id, limit, offset, cursor, count) -> 200 Vec<Event>;
+    Get    "/api/towns/{townId}/events/stream"            [TownMember] Ticket      => streams::events
+           ?(types, rig_id, after, ticket) -> 200 Stream | TicketInvalid, OriginNotAllowed;
     Get    "/api/towns/{townId}/escalations"              [TownMember]             => inbox::escalations
-           ?(acknowledged, severity, rig_id, category, limit, offset) -> 200 Vec<Escalation>;
+           ?(acknowledged, severity, rig_id, category, limit, offset, cursor, count) -> 200 Vec<Escalation>;
     Get    "/api/towns/{townId}/escalations/{escalationId}" [TownMember]           => inbox::escalation
            -> 200 Escalation;
     Post   "/api/towns/{townId}/escalations/{escalationId}/acknowledge" [TownMember] => inbox::acknowledge
@@ -235,7 +242,7 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/escalations/{escalationId}/reply" [TownMember] K   => inbox::reply
            (ReplyEscalation) -> 201 Escalation;
     Get    "/api/towns/{townId}/mail"                     [TownMember]             => inbox::mails
-           ?(agent_id, rig_id, direction, delivered, thread_id, limit, offset) -> 200 Vec<Mail>;
+           ?(agent_id, rig_id, direction, delivered, thread_id, limit, offset, cursor, count) -> 200 Vec<Mail>;
     Post   "/api/towns/{townId}/mail"                     [TownMember] K           => inbox::post_mail
            (SendMail) -> 201 Mail;
 
@@ -260,8 +267,10 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/usage"                    [TownMember]             => container::usage
            ?(from, to, group_by) -> 200 Usage;
     Get    "/api/towns/{townId}/status"                   [TownMember]             => people::status -> 200 TownStatus;
+    Get    "/api/towns/{townId}/explain"                  [TownMember]             => people::explain
+           -> 200 TownExplain;
     Get    "/api/towns/{townId}/audit"                    [TownOwner]              => people::audit
-           ?(actor, action, since, limit, offset) -> 200 Vec<AuditEntry>;
+           ?(actor, action, since, limit, offset, cursor, count) -> 200 Vec<AuditEntry>;
     Post   "/api/towns/{townId}/models/resolve"           [TownMember, Mayor]      => models::resolve
            (ResolveModel) -> 200 ResolvedModel;
     Get    "/api/towns/{townId}/snapshot"                 [TownMember]             => people::snapshot -> 200 Snapshot;
@@ -276,7 +285,13 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/agents/{agentId}"         [TownMember]             => people::agent
            ?(rig_id) -> 200 Agent;
     Get    "/api/towns/{townId}/agents/{agentId}/events"  [TownMember]             => people::agent_events
-           ?(after_id, limit) -> 200 Vec<AgentEvent>;
+           ?(after_id, before_id, assignment_id, limit) -> 200 Vec<AgentEvent>;
+    Get    "/api/towns/{townId}/agents/stream"            [TownMember] Ticket      => streams::agents
+           ?(ids, after, history, ticket) -> 200 Stream | TicketInvalid, OriginNotAllowed;
+    Get    "/api/towns/{townId}/agents/{agentId}/stream"  [TownMember] Ticket      => streams::agent
+           ?(after, history, ticket) -> 200 Stream | TicketInvalid, OriginNotAllowed;
+    Post   "/api/towns/{townId}/tickets"                  [TownMember]             => streams::mint
+           (MintTicket) -> 201 MintedTicket | NotOffered, LimitReached;
     Post   "/api/towns/{townId}/agents/{agentId}/message" [TownMember] K           => messages::say
            (SayToAgent) -> 202 MessageSent;
     Post   "/api/towns/{townId}/agents/{agentId}/nudges"  [TownMember] K           => messages::nudge_of_person
@@ -287,13 +302,15 @@ pub static ROUTES: &[Route] = routes! {
            (bead::Reason) -> 200 Agent;
     Post   "/api/towns/{townId}/agents/{agentId}/stop"    [TownMember]             => hands::stop (bead::Reason) -> 200 Agent;
     Get    "/api/towns/{townId}/agents/{agentId}/assignments" [TownMember]         => hands::assignments
-           ?(rig_id, limit, offset) -> 200 Vec<Assignment>;
+           ?(rig_id, limit, offset, cursor, count) -> 200 Vec<Assignment>;
     Post   "/api/towns/{townId}/container/agents/start"   [TownMember]             => hands::start
            (StartAgent) -> 202 Started;
     Post   "/api/towns/{townId}/container/agents/{agentId}/stop" [TownMember]      => hands::stop_session
            -> 200 Stopped;
     Post   "/api/towns/{townId}/container/agents/{agentId}/message" [TownMember]   => hands::say_to_session
            (SayToAgent) -> 200 Sent;
+    Post   "/api/towns/{townId}/container/agents/{agentId}/stream-ticket" [TownMember] => streams::mint_for_agent
+           -> 200 AgentTicket | LimitReached;
     Get    "/api/towns/{townId}/container/agents/{agentId}/status" [TownMember]    => others::agent_status
            -> 200 AgentView;
     Get    "/api/towns/{townId}/container/agents/{agentId}/pty" [TownMember]       => others::no_terminal
@@ -336,13 +353,13 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/towns/{townId}/beads/{beadId}/model"     [TownMember]             => beads::model
            ?(rig_id) -> 200 ResolvedModel;
     Get    "/api/towns/{townId}/beads/{beadId}/assignments" [TownMember]           => beads::assignments
-           ?(rig_id, limit, offset) -> 200 Vec<Assignment>;
+           ?(rig_id, limit, offset, cursor, count) -> 200 Vec<Assignment>;
     Get    "/api/towns/{townId}/beads/{beadId}/events"    [TownMember]             => beads::events
-           ?(since, rig_id, limit, offset) -> 200 Vec<Event>;
+           ?(since, rig_id, limit, offset, cursor, count) -> 200 Vec<Event>;
 
     // Convoys (3.4)
     Get    "/api/towns/{townId}/convoys"                  [TownMember]             => convoys::list
-           ?(state, limit, offset) -> 200 Vec<Convoy>;
+           ?(state, limit, offset, cursor, count) -> 200 Vec<Convoy>;
     Post   "/api/towns/{townId}/convoys"                  [TownMember] K           => convoys::create
            (CreateConvoy) -> 201 Convoy;
     Post   "/api/towns/{townId}/convoys/bead-closed"      [TownMember]             => convoys::bead_closed
@@ -386,7 +403,7 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/sling"       [TownMember, Runtime] K  => sling::create_in_rig
            (NewBead) -> 201 SlungBead;
     Get    "/api/towns/{townId}/rigs/{rigId}/events"      [RigAgents, TownMember]  => beads::events_of_rig
-           ?(bead_id, agent_id, since, limit, offset) -> 200 Vec<Event>;
+           ?(bead_id, agent_id, since, limit, offset, cursor, count) -> 200 Vec<Event>;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents"      [RigAgents, TownMember]  => people::agents_of_rig
            ?(role, status, rig_id) -> 200 Vec<Agent>;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents"      [TownMember, Runtime] K  => hands::register
@@ -398,7 +415,7 @@ pub static ROUTES: &[Route] = routes! {
     Delete "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}" [TownMember, Runtime] => hands::remove_of_rig
            -> 200 Deleted;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/events" [Agent, TownMember] => people::agent_events
-           ?(after_id, limit) -> 200 Vec<AgentEvent>;
+           ?(after_id, before_id, assignment_id, limit) -> 200 Vec<AgentEvent>;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/hook" [Agent, TownMember] Idle => hands::hook
            (HookBead) -> 200 Option<Hooked>;
     Delete "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/hook" [Agent, TownMember] Idle => hands::unhook
@@ -483,7 +500,7 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/mayor/{townId}/tools/sling-batch"        [Mayor] K                => convoys::sling_batch
            (SlingBatch) -> 201 SlungConvoy;
     Get    "/api/mayor/{townId}/tools/convoys"            [Mayor]                  => convoys::list_for_mayor
-           ?(state, limit, offset) -> 200 Vec<Convoy>;
+           ?(state, limit, offset, cursor, count) -> 200 Vec<Convoy>;
     Get    "/api/mayor/{townId}/tools/convoys/{convoyId}" [Mayor]                  => convoys::show -> 200 Convoy;
     Patch  "/api/mayor/{townId}/tools/convoys/{convoyId}" [Mayor]                  => convoys::patch_for_mayor
            (PatchConvoy) -> 200 Convoy;
@@ -526,7 +543,7 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/mayor/{townId}/tools/rigs/{rigId}/agents" [Mayor]                 => mayor_tools::agents
            ?(role, status, rig_id) -> 200 Vec<Agent>;
     Get    "/api/mayor/{townId}/tools/escalations"        [Mayor]                  => inbox::escalations
-           ?(acknowledged, severity, rig_id, category, limit, offset) -> 200 Vec<Escalation>;
+           ?(acknowledged, severity, rig_id, category, limit, offset, cursor, count) -> 200 Vec<Escalation>;
     Post   "/api/mayor/{townId}/tools/escalations/{escalationId}/acknowledge" [Mayor] => inbox::acknowledge
            (AcknowledgeEscalation) -> 200 Escalation;
     Post   "/api/mayor/{townId}/tools/mail"               [Mayor] K                => mayor_tools::mail

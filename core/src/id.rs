@@ -33,6 +33,11 @@ macro_rules! ids {
                 Self(value)
             }
 
+            /// Its sixteen bytes, read as one number.
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
+
             /// The first eight hex digits: what branches, identities and logs show (domain.md 1, "x8").
             pub fn short(self) -> String {
                 self.digits(8)

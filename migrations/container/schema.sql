@@ -40,7 +40,9 @@ CREATE TABLE tickets (
   subject text not null,
   user_id text not null,
   expires_at integer not null
-) strict;
+, guard text not null default '{}') strict;
+
+CREATE INDEX tickets_by_age on tickets (expires_at);
 
 CREATE TABLE transcripts (
   id integer primary key,

@@ -7,12 +7,14 @@ use gastown_core::access::{
     Access, Admission, AgentCaller, Caller, Denial, Level, MayorCaller, RuntimeCaller, Scope, TownRole, UserCaller,
     admit, admit_role, admit_to_town,
 };
-use gastown_core::id::RigRef;
+use gastown_core::id::{RigRef, TownId};
 use gastown_core::session::Role;
 use gastown_core::wire::code::Code;
 use worker::{Env, Request};
 
 use super::inbound::Params;
+use super::query::Query;
+use super::streams::ticket_for;
 use super::{Head, LATE_REFRESH, cookie_name, is_origin_allowed};
 use crate::account::calls::CheckSession;
 use crate::ambient::wall_now;
@@ -50,6 +52,12 @@ impl Entry<'_> {
     /// Decides whether this request may go on.
     pub async fn admit(&self, request: &Request) -> Result<Admitted> {
         let access = &self.route.access;
+        if self.route.takes_ticket {
+            self.check_origin()?;
+            if let Some(ticket) = Query::parse(&request.inner().url())?.get("ticket") {
+                return self.by_ticket(ticket).await;
+            }
+        }
         let caller = match self.caller(request) {
             Err(_) if access.is_public() => Caller::Anonymous,
             other => other?,
@@ -69,6 +77,37 @@ impl Entry<'_> {
             Admission::AskRuntime => self.ask_runtime(&caller).await?,
         };
         Ok(Admitted { caller, town_role })
+    }
+
+    /// A page of somebody else may not open a stream, whatever it knows (api.md 1.9).
+    fn check_origin(&self) -> Result<()> {
+        let allowed = |origin: &String| is_origin_allowed(origin, &self.head.own_origin, self.settings);
+        match &self.head.origin {
+            Some(origin) if !allowed(origin) => {
+                Err(Refusal::new(Code::OriginNotAllowed, "This page may not open streams").into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whoever shows a ticket is its subject, for this one stream.
+    async fn by_ticket(&self, ticket: &str) -> Result<Admitted> {
+        let invalid = |denial| refuse(denial, &self.route.access);
+        let town_id: TownId = self.params.id("townId", "town").map_err(|_| invalid(Denial::TicketInvalid))?;
+        let asked = ticket_for(self.route.operation, self.params, ticket.to_owned());
+        let guard = self.ask(Object::TownContainer, &town_id.to_string(), &asked).await?;
+        let user = UserCaller {
+            user_id: guard.subject,
+            name: None,
+            email: None,
+            is_admin: false,
+            orgs: Vec::new(),
+            generation: guard.generation,
+            session_id: guard.session_id,
+            expires_at: guard.expires_at,
+        };
+        self.check_session(&user).await?;
+        Ok(Admitted { caller: Caller::User(user), town_role: Some(TownRole::Member) })
     }
 
     /// The bearer token wins over the cookie; a cookie that may change something must come from a page of ours.

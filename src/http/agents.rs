@@ -1,7 +1,7 @@
 //! What agents call for themselves, or the runtime in their name (api.md 3.9).
 
 use gastown_core::access::Caller;
-use gastown_core::id::AgentId;
+use gastown_core::id::{AgentId, RigRef};
 use gastown_core::rig::review::Verdict;
 use gastown_core::session::SessionKey;
 use gastown_core::wire::api::agent::{
@@ -14,6 +14,7 @@ use super::inbound::Inbound;
 use super::reply::Reply;
 use crate::error::{Refusal, Result};
 use crate::rig::calls::{self, AgentBeats, AgentDone, AgentJudges, Judged, Prime, ReadMail, Speaker, TokenSession};
+use crate::town::calls::MayorSays;
 
 /// GET `A/prime`
 pub async fn prime(inbound: Inbound) -> Result<Reply> {
@@ -52,6 +53,10 @@ pub async fn request_changes(inbound: Inbound) -> Result<Reply> {
 /// POST `A/status`
 pub async fn status(inbound: Inbound) -> Result<Reply> {
     let SetStatus { message } = inbound.read()?;
+    if let RigRef::Mayor(_) = inbound.rig_ref()? {
+        inbound.ask_town(&MayorSays { message }).await?;
+        return Reply::ok(&json!({ "ok": true }));
+    }
     let call = calls::SetStatus { speaker: speaker(&inbound)?, message };
     inbound.ask_rig(inbound.rig_id()?, &call).await?;
     Reply::ok(&json!({ "ok": true }))

@@ -1,33 +1,33 @@
 //! Beads, for people and for the agents of a rig (api.md 3.3, 3.8).
 
 use futures::future::join_all;
-use gastown_core::id::{BeadId, RigId};
+use gastown_core::id::{AgentId, BeadId, EscalationId, RigId};
 use gastown_core::rig::bead::{BeadStatus, BeadType};
 use gastown_core::wire::api::agent::Assignment;
-use gastown_core::wire::api::bead::{Bead, CreateBead, NewBead, PatchBead, Reason, RetryBead};
+use gastown_core::wire::api::bead::{Bead, CreateBead, NewBead, PatchBead, Reason, RecordType, RetryBead};
 use gastown_core::wire::api::explain::Explain;
 use gastown_core::wire::api::read::{Fields, Request};
 use gastown_core::wire::code::Code;
 use gastown_core::wire::envelope::{Warning, WarningCode};
 use serde_json::{Value, json};
 
-use super::cursor;
 use super::inbound::Inbound;
-use super::query::Paging;
 use super::reply::Reply;
 use super::towns::if_version;
+use super::{cursor, records};
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::Filter;
 use crate::rig::calls::{
-    BeadAssignments, Close, ExplainBead, Fail, ListBeads, ListEvents, MoveAway, Patch, Retry, ShowBead, Sling, Start,
+    BeadAssignments, BeadPage, Close, ExplainBead, Fail, ListBeads, ListEvents, MoveAway, Patch, Retry, ShowBead,
+    Sling, Start,
 };
-use crate::town::calls::SetTaskDependencies;
+use crate::town::calls::{SetTaskDependencies, ShowEscalation};
 
 /// How often, and how long apart, it is looked whether a moved bead has arrived.
 const ARRIVAL_LOOKS: u32 = 20;
 const ARRIVAL_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// GET `T/beads`: over all rigs, or the one that is asked for.
+/// GET `T/beads`: over all rigs, or those that are asked for; what the town itself keeps is there when its type is named.
 pub async fn list(inbound: Inbound) -> Result<Reply> {
     let rig_ids = match inbound.query.many::<RigId>("rig_id")? {
         some if !some.is_empty() => some,
@@ -43,55 +43,51 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
 pub async fn list_of_rig(inbound: Inbound) -> Result<Reply> {
     // A rig that does not answer is not left out here: it is the only one.
     let rig_id = inbound.rig_id()?;
-    let call = ListBeads { town_id: inbound.town_id()?, filter: of_each(&inbound)?, counts: counts(&inbound) };
-    let answer = inbound.ask_rig(rig_id, &call).await?;
-    page(&inbound, answer.beads, answer.total, Vec::new())
+    let town_id = inbound.town_id()?;
+    let types: Vec<RecordType> = inbound.query.many("type")?;
+    let mut beads = match filter(&inbound, &types)? {
+        Some(filter) => {
+            let answer = inbound.ask_rig(rig_id, &ListBeads { town_id, filter, counts: cursor::counts(&inbound) });
+            answer.await?
+        }
+        None => BeadPage { beads: Vec::new(), total: 0 },
+    };
+    let records = records::listed(&inbound, &types, &[rig_id]).await?;
+    beads.total += records.count();
+    merged(&inbound, beads.beads, beads.total, records, Vec::new())
 }
 
 /// A page over these rigs, newest first. A rig that does not answer is named in a warning.
 pub(super) async fn list_over(inbound: &Inbound, rig_ids: &[RigId]) -> Result<Reply> {
-    let call = ListBeads { town_id: inbound.town_id()?, filter: of_each(inbound)?, counts: counts(inbound) };
-    let asked = rig_ids.iter().map(|rig_id| async { (*rig_id, inbound.ask_rig(*rig_id, &call).await) });
+    let types: Vec<RecordType> = inbound.query.many("type")?;
+    let town_id = inbound.town_id()?;
     let (mut beads, mut total, mut warnings) = (Vec::new(), 0, Vec::new());
-    for (rig_id, answer) in join_all(asked).await {
-        match answer {
-            Ok(some) => {
-                beads.extend(some.beads);
-                total += some.total;
-            }
-            Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => (),
-            Err(_) => warnings.push(Warning {
-                code: WarningCode::Partial,
-                message: format!("Rig {rig_id} did not answer"),
-                path: None,
-            }),
+    if let Some(filter) = filter(inbound, &types)? {
+        let call = ListBeads { town_id, filter, counts: cursor::counts(inbound) };
+        let (answers, silent) = inbound.ask_rigs(rig_ids, &call).await;
+        warnings = silent;
+        for (_, answer) in answers {
+            beads.extend(answer.beads);
+            total += answer.total;
         }
     }
-    gastown_core::sorted::sort_by_key(&mut beads, |bead: &Bead| std::cmp::Reverse((bead.created_at, bead.bead_id)));
-    page(inbound, beads, total, warnings)
+    let records = records::listed(inbound, &types, rig_ids).await?;
+    total += records.count();
+    merged(inbound, beads, total, records, warnings)
 }
 
-/// What each rig is asked for: as much as the page could need of it, and one more, which tells that there is more.
-fn of_each(inbound: &Inbound) -> Result<Filter> {
-    let Paging { limit, offset } = inbound.query.paging()?;
-    filter(inbound, Paging { limit: limit.saturating_add(offset).saturating_add(1), offset: 0 })
-}
-
-fn counts(inbound: &Inbound) -> bool {
-    inbound.query.flag("count")
-}
-
-/// The page of what was found, and where the list goes on.
-fn page(inbound: &Inbound, found: Vec<Bead>, total: u32, warnings: Vec<Warning>) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
-    let (skipped, wanted) = (offset as usize, limit as usize);
-    let has_more = found.len() > skipped.saturating_add(wanted);
-    let page: Vec<Bead> = found.into_iter().skip(skipped).take(wanted).collect();
-    let mut reply = Reply::with_warnings(200, &page, warnings)?;
-    if let Some(last) = page.last().filter(|_| has_more) {
-        reply = cursor::with_next(reply, inbound, (last.created_at, last.bead_id));
-    }
-    Ok(if counts(inbound) { reply.header("X-Total-Count", total.to_string()) } else { reply })
+fn merged(
+    inbound: &Inbound,
+    mut beads: Vec<Bead>,
+    total: u32,
+    records: records::Records,
+    warnings: Vec<Warning>,
+) -> Result<Reply> {
+    let place = |bead: &Bead| (bead.created_at, bead.bead_id.as_u128());
+    let after = cursor::of(inbound)?;
+    beads.extend(records.behind(after));
+    gastown_core::sorted::sort_by_key(&mut beads, |bead| std::cmp::Reverse(place(bead)));
+    cursor::page(inbound, beads, place, cursor::counts(inbound).then_some(total), warnings)
 }
 
 /// GET `B/explain`
@@ -138,8 +134,18 @@ pub async fn create_in_rig(inbound: Inbound) -> Result<Reply> {
 
 /// GET `B`
 pub async fn show(inbound: Inbound) -> Result<Reply> {
-    let bead = find(&inbound).await?.1;
-    Ok(Reply::ok(&bead)?.version(bead.version))
+    match find(&inbound).await {
+        Ok((_, bead)) => Ok(Reply::ok(&bead)?.version(bead.version)),
+        // What the town itself keeps has an id among the beads too.
+        Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => {
+            let escalation_id = EscalationId::from_u128(inbound.bead_id()?.as_u128());
+            match inbound.ask_town(&ShowEscalation { escalation_id }).await {
+                Ok(shape) => Reply::ok(&shape),
+                Err(_) => Err((*refusal).into()),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// GET `R/beads/:b`
@@ -279,36 +285,33 @@ pub async fn retry(inbound: Inbound) -> Result<Reply> {
 pub async fn assignments(inbound: Inbound) -> Result<Reply> {
     let (rig_id, bead) = find(&inbound).await?;
     let call = BeadAssignments { town_id: inbound.town_id()?, bead_id: bead.bead_id };
-    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
+    let all = inbound.ask_rig(rig_id, &call).await?;
+    cursor::page_of_all(&inbound, all, |row| (row.queued_at, row.assignment_id.as_u128()), Vec::new())
 }
 
 /// GET `B/events`
 pub async fn events(inbound: Inbound) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
     let (rig_id, bead) = find(&inbound).await?;
-    let call = ListEvents {
-        town_id: inbound.town_id()?,
-        bead_id: Some(bead.bead_id),
-        agent_id: None,
-        since: inbound.query.one("since")?,
-        limit,
-        offset,
-    };
-    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
+    logged(&inbound, rig_id, Some(bead.bead_id), None).await
 }
 
 /// GET `R/events`
 pub async fn events_of_rig(inbound: Inbound) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
+    let (bead_id, agent_id) = (inbound.query.one("bead_id")?, inbound.query.one("agent_id")?);
+    logged(&inbound, inbound.rig_id()?, bead_id, agent_id).await
+}
+
+async fn logged(inbound: &Inbound, rig_id: RigId, bead_id: Option<BeadId>, agent_id: Option<AgentId>) -> Result<Reply> {
     let call = ListEvents {
         town_id: inbound.town_id()?,
-        bead_id: inbound.query.one("bead_id")?,
-        agent_id: inbound.query.one("agent_id")?,
+        bead_id,
+        agent_id,
         since: inbound.query.one("since")?,
-        limit,
-        offset,
+        before: cursor::of(inbound)?.and_then(|(_, seq)| u64::try_from(seq).ok()),
+        limit: cursor::wanted(inbound)?,
     };
-    Reply::passing(200, inbound.ask_rig(inbound.rig_id()?, &call).text()).await
+    let found = inbound.ask_rig(rig_id, &call).await?;
+    cursor::page(inbound, found, |event| (event.created_at, event.seq.into()), None, Vec::new())
 }
 
 /// The bead of the path and its rig; `?rig_id=` saves the look-up. A bead that exists in another town is not there.
@@ -347,15 +350,20 @@ async fn create_bead(inbound: &Inbound, rig_id: RigId, bead: NewBead) -> Result<
     }
 }
 
-fn filter(inbound: &Inbound, paging: Paging) -> Result<Filter> {
+/// What each rig is asked for: as much as the page could need of it. None where no bead of a rig is asked for.
+fn filter(inbound: &Inbound, types: &[RecordType]) -> Result<Option<Filter>> {
     let query = &inbound.query;
+    let kind: Vec<BeadType> = types.iter().filter_map(|kind| kind.as_str().parse().ok()).collect();
+    if kind.is_empty() && !types.is_empty() {
+        return Ok(None);
+    }
     let agent_id = match query.one("assignee_agent_id")? {
         Some(agent_id) => Some(agent_id),
         None => query.one("assignee_agent_bead_id")?,
     };
-    Ok(Filter {
+    Ok(Some(Filter {
         status: query.many::<BeadStatus>("status")?,
-        kind: query.many::<BeadType>("type")?,
+        kind,
         label: query.many("label")?,
         priority: query.many("priority")?,
         agent_id,
@@ -363,10 +371,10 @@ fn filter(inbound: &Inbound, paging: Paging) -> Result<Filter> {
         q: query.get("q").map(str::to_owned),
         updated_since: query.one("updated_since")?,
         convoy_id: query.one("convoy_id")?,
-        after: cursor::of(inbound)?,
-        limit: paging.limit,
-        offset: paging.offset,
-    })
+        after: cursor::of(inbound)?.map(|(at, id)| (at, BeadId::from_u128(id))),
+        limit: cursor::wanted(inbound)?,
+        offset: 0,
+    }))
 }
 
 /// A bead in the words of a rig's own route: its type has to be said.

@@ -10,8 +10,8 @@ use gastown_core::wire::code::Code;
 use gastown_core::wire::envelope::{Issue, IssueCode, Warning, WarningCode};
 use serde_json::json;
 
+use super::cursor;
 use super::inbound::Inbound;
-use super::query::Paging;
 use super::reply::Reply;
 use super::towns::if_version;
 use crate::error::{Error, Refusal, Result};
@@ -26,17 +26,30 @@ const STATES: [&str; 6] = ["staged", "active", "needs_attention", "landing", "la
 
 /// GET `T/convoys`
 pub async fn list(inbound: Inbound) -> Result<Reply> {
-    Reply::ok(&listed(&inbound).await?)
+    let found = listed(&inbound).await?;
+    page(&inbound, found)
 }
 
 /// GET `M/convoys`
 pub async fn list_for_mayor(inbound: Inbound) -> Result<Reply> {
     let convoys: Vec<Convoy> = listed(&inbound).await?.into_iter().map(Convoy::summary).collect();
-    Reply::ok(&convoys)
+    page(&inbound, convoys)
 }
 
+fn page(inbound: &Inbound, found: Vec<Convoy>) -> Result<Reply> {
+    let place = |convoy: &Convoy| (convoy.created_at, convoy.id.as_u128());
+    match cursor::counts(inbound) {
+        true => cursor::page_of_all(inbound, found, place, Vec::new()),
+        false => cursor::page(inbound, found, place, None, Vec::new()),
+    }
+}
+
+/// What the page could need; all of them where they are counted.
 async fn listed(inbound: &Inbound) -> Result<Vec<Convoy>> {
-    let Paging { limit, offset } = inbound.query.paging()?;
+    let (limit, after) = match (cursor::counts(inbound), cursor::of(inbound)?) {
+        (true, _) => (u32::MAX, None),
+        (false, after) => (cursor::wanted(inbound)?, after.map(|(at, id)| (at, ConvoyId::from_u128(id)))),
+    };
     let states: Vec<String> = inbound.query.many("state")?;
     if let Some(unknown) = states.iter().find(|state| !STATES.contains(&state.as_str())) {
         let message = format!("{unknown} is none of {}", STATES.join(", "));
@@ -44,7 +57,7 @@ async fn listed(inbound: &Inbound) -> Result<Vec<Convoy>> {
         let refusal = Refusal::new(Code::InvalidRequest, "The query is not valid: state");
         return Err(Refusal { issues: vec![issue], ..refusal }.into());
     }
-    inbound.ask_town(&ListConvoys { states, limit, offset }).await
+    inbound.ask_town(&ListConvoys { states, after, limit }).await
 }
 
 /// POST `T/convoys`

@@ -17,8 +17,8 @@ use serde_json::json;
 
 use super::agents::speaker;
 use super::beads::find;
+use super::cursor;
 use super::inbound::Inbound;
-use super::query::Paging;
 use super::reply::Reply;
 use crate::error::{Error, Refusal, Result};
 use crate::requests::{Idempotency, Kept};
@@ -26,6 +26,9 @@ use crate::rig::calls::{
     Act, ActOnAgent, Acted, AgentAssignments, Close, CloseOwn, DeleteInStatus, Patch, Reassign, Said, SaidOfSession,
     ShowAgent, SubmitWork, ToEach,
 };
+
+/// Assignments of one agent that are kept for a list.
+const ASSIGNMENTS_MAX: u32 = 2_000;
 
 /// DELETE `B`
 pub async fn delete_bead(inbound: Inbound) -> Result<Reply> {
@@ -207,10 +210,10 @@ pub async fn reset_of_rig(inbound: Inbound) -> Result<Reply> {
 
 /// GET `T/agents/:a/assignments`
 pub async fn assignments(inbound: Inbound) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
     let (rig_id, agent) = find_agent(&inbound).await?;
-    let call = AgentAssignments { town_id: inbound.town_id()?, agent_id: agent.id, limit, offset };
-    Reply::passing(200, inbound.ask_rig(rig_id, &call).text()).await
+    let call = AgentAssignments { town_id: inbound.town_id()?, agent_id: agent.id, limit: ASSIGNMENTS_MAX };
+    let all = inbound.ask_rig(rig_id, &call).await?;
+    cursor::page_of_all(&inbound, all, |row| (row.queued_at, row.assignment_id.as_u128()), Vec::new())
 }
 
 /// POST `A/hook`

@@ -1,16 +1,19 @@
 //! One admitted request as its handler sees it: who calls, which ids the path names, what the body says.
 
+use futures::future::{Either, join_all, select};
 use gastown_core::access::{Caller, TownRole, UserCaller};
 use gastown_core::id::{AgentId, BeadId, RigId, RigRef, TownId};
+use gastown_core::limits::RIG_LIST_WAIT;
 use gastown_core::wire::api::read::{Request, read};
 use gastown_core::wire::code::Code;
+use gastown_core::wire::envelope::{Warning, WarningCode};
 use worker::{Env, Stub};
 
 use super::Head;
 use super::query::Query;
 use crate::call::{Asked, Call, ask};
 use crate::env::{Object, Settings, stub};
-use crate::error::{Fault, Refusal, Result};
+use crate::error::{Error, Fault, Refusal, Result};
 use crate::requests::{Idempotency, digest};
 use crate::routes::Route;
 use crate::town::calls::ListRigs;
@@ -172,6 +175,21 @@ impl Inbound {
         }
     }
 
+    /// Asks these rigs side by side, each for a bounded time (api.md 1.4). One that does not answer is left out and named
+    /// in a warning; one that is gone is left out.
+    pub async fn ask_rigs<C: Call>(&self, rig_ids: &[RigId], call: &C) -> (Vec<(RigId, C::Reply)>, Vec<Warning>) {
+        let asked = rig_ids.iter().map(|&rig_id| async move { (rig_id, in_time(self.ask_rig(rig_id, call)).await) });
+        let (mut answers, mut warnings) = (Vec::new(), Vec::new());
+        for (rig_id, answer) in join_all(asked).await {
+            match answer {
+                Some(Ok(answer)) => answers.push((rig_id, answer)),
+                Some(Err(Error::Refusal(refusal))) if refusal.code == Code::NotFound => (),
+                Some(Err(_)) | None => warnings.push(partial(rig_id)),
+            }
+        }
+        (answers, warnings)
+    }
+
     /// The ids of the town's rigs.
     pub async fn rig_ids(&self) -> Result<Vec<RigId>> {
         Ok(self.ask_town(&ListRigs {}).await?.into_iter().map(|rig| rig.id).collect())
@@ -193,6 +211,22 @@ impl Inbound {
             body_digest: format!("{:032x}", digest(&self.body)),
         }))
     }
+}
+
+/// The answer, unless it takes too long for a list.
+async fn in_time<T>(asked: Asked<T>) -> Option<Result<T>>
+where
+    Asked<T>: Future<Output = Result<T>>,
+{
+    let patience = std::pin::pin!(worker::Delay::from(RIG_LIST_WAIT));
+    match select(asked, patience).await {
+        Either::Left((answer, _)) => Some(answer),
+        Either::Right(_) => None,
+    }
+}
+
+fn partial(rig_id: RigId) -> Warning {
+    Warning { code: WarningCode::Partial, message: format!("Rig {rig_id} did not answer"), path: None }
 }
 
 fn subject(caller: &Caller) -> Option<String> {

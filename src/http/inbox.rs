@@ -6,23 +6,29 @@ use gastown_core::access::Caller;
 use gastown_core::id::{AgentId, EscalationId, MailId, RigId};
 use gastown_core::protocol::{MailParty, Severity};
 use gastown_core::session::SessionKey;
+use gastown_core::time::Timestamp;
 use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::SpokenFor;
 use gastown_core::wire::api::escalation::{AcknowledgeEscalation, NewEscalation, ReplyEscalation};
 use gastown_core::wire::api::mail::{Direction, Mail, SendMail};
 use gastown_core::wire::api::{escalation, read};
 use gastown_core::wire::code::Code;
+use serde_json::Value;
 
+use super::cursor;
 use super::inbound::Inbound;
-use super::query::Paging;
 use super::reply::Reply;
 use crate::error::{Refusal, Result};
 use crate::rig::calls::{ListMail, ResolveTriage, Send, Speaker, TokenSession, WhoSpeaks};
-use crate::town::calls::{self, Acknowledge, Escalate, EscalationFilter, ListEscalations, MailMayor, ShowEscalation};
+use crate::town::calls::{
+    self, Acknowledge, CountEscalations, Escalate, EscalationFilter, ListEscalations, MailMayor, ShowEscalation,
+};
+
+/// Mails of one rig, or of the town, in one list: mail is kept for a week.
+const MAILS_MAX: u32 = 2_000;
 
 /// GET `T/escalations` and `M/escalations`
 pub async fn escalations(inbound: Inbound) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
     let states = match inbound.query.truth("acknowledged")? {
         None => Vec::new(),
         Some(false) => vec![EscalationState::Open],
@@ -33,11 +39,23 @@ pub async fn escalations(inbound: Inbound) -> Result<Reply> {
         severities: inbound.query.many::<Severity>("severity")?,
         rigs: inbound.query.many::<RigId>("rig_id")?,
         categories: inbound.query.many::<String>("category")?,
-        before: None,
-        limit: limit as usize,
-        offset: offset as usize,
+        before: cursor::of(&inbound)?.map(|(at, id)| (at, EscalationId::from_u128(id))),
+        limit: cursor::wanted(&inbound)? as usize,
+        offset: 0,
     };
-    Reply::passing(200, inbound.ask_town(&ListEscalations { filter }).text()).await
+    let total = match cursor::counts(&inbound) {
+        true => Some(inbound.ask_town(&CountEscalations { filter: filter.clone() }).await?),
+        false => None,
+    };
+    let found = inbound.ask_town(&ListEscalations { filter }).await?;
+    cursor::page(&inbound, found, place_of_escalation, total, Vec::new())
+}
+
+fn place_of_escalation(shape: &Value) -> cursor::Place {
+    let text = |name: &str| shape.get(name).and_then(Value::as_str).unwrap_or_default();
+    let at: Option<Timestamp> = text("created_at").parse().ok();
+    let id: Option<EscalationId> = text("id").parse().ok();
+    (at.unwrap_or(Timestamp::from_ms(0)), id.map_or(0, EscalationId::as_u128))
 }
 
 /// GET `T/escalations/:e`
@@ -96,7 +114,6 @@ pub async fn resolve_triage(inbound: Inbound) -> Result<Reply> {
 
 /// GET `T/mail`: of all rigs and of the town, newest first; reading delivers nothing.
 pub async fn mails(inbound: Inbound) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
     let agent_id = inbound.query.one::<AgentId>("agent_id")?;
     let wanted_rig = inbound.query.one::<RigId>("rig_id")?;
     let thread_id = inbound.query.one::<MailId>("thread_id")?;
@@ -104,12 +121,10 @@ pub async fn mails(inbound: Inbound) -> Result<Reply> {
     let delivered = inbound.query.truth("delivered")?;
     let town_id = inbound.town_id()?;
     let rig_ids = inbound.rig_ids().await?;
-    let list = ListMail { town_id, mail_id: None, thread_id, limit: limit.saturating_add(offset) };
-    let asked = join_all(rig_ids.iter().map(|rig_id| inbound.ask_rig(*rig_id, &list))).await;
-    let mut mails = inbound.ask_town(&calls::ListMail { thread_id, limit: list.limit }).await?;
-    for answer in asked {
-        mails.extend(answer?);
-    }
+    let list = ListMail { town_id, mail_id: None, thread_id, limit: MAILS_MAX };
+    let (answers, warnings) = inbound.ask_rigs(&rig_ids, &list).await;
+    let mut mails = inbound.ask_town(&calls::ListMail { thread_id, limit: MAILS_MAX }).await?;
+    mails.extend(answers.into_iter().flat_map(|(_, mails)| mails));
     let caller = inbound.actor();
     let own = agent_id.map_or(caller, |agent_id| agent_id.to_string());
     let is_to = |mail: &Mail| {
@@ -128,8 +143,7 @@ pub async fn mails(inbound: Inbound) -> Result<Reply> {
             && delivered.is_none_or(|delivered| mail.delivered == delivered)
     });
     gastown_core::sorted::sort_by_key(&mut mails, |mail| std::cmp::Reverse((mail.created_at, mail.id)));
-    let page: Vec<Mail> = mails.into_iter().skip(offset as usize).take(limit as usize).collect();
-    Reply::ok(&page)
+    cursor::page_of_all(&inbound, mails, |mail| (mail.created_at, mail.id.as_u128()), warnings)
 }
 
 /// POST `T/mail`: a person writes to an agent of any rig, or to the mayor.

@@ -1,7 +1,7 @@
 //! Tools of the mayor (api.md 3.12). Rig ids are checked against the town: a rig of another town is not there.
 
-use futures::future::join_all;
 use gastown_core::id::RigId;
+use gastown_core::rig::agent::AgentRole;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
 use gastown_core::wire::api::mail::SendMail;
 use gastown_core::wire::api::sling::MayorSling;
@@ -52,13 +52,13 @@ pub async fn agents(inbound: Inbound) -> Result<Reply> {
     let town_id = inbound.town_id()?;
     let status = inbound.query.many::<AgentStatus>("status")?;
     let call = ListAgents { town_id };
-    let asked = join_all(rig_ids.iter().map(|rig_id| inbound.ask_rig(*rig_id, &call))).await;
-    let mut agents: Vec<Agent> = Vec::new();
-    for answer in asked {
-        agents.extend(answer?);
-    }
-    agents.retain(|agent| status.is_empty() || status.contains(&agent.status));
-    Reply::ok(&agents)
+    let roles = inbound.query.many::<AgentRole>("role")?;
+    let (answers, warnings) = inbound.ask_rigs(&rig_ids, &call).await;
+    let mut agents: Vec<Agent> = answers.into_iter().flat_map(|(_, agents)| agents).collect();
+    agents.retain(|agent| {
+        (status.is_empty() || status.contains(&agent.status)) && (roles.is_empty() || roles.contains(&agent.role))
+    });
+    Reply::with_warnings(200, &agents, warnings)
 }
 
 /// POST `M/mail`

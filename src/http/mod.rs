@@ -30,11 +30,13 @@ pub mod messages;
 pub mod models;
 pub mod others;
 pub mod people;
+pub mod records;
 pub mod reviews;
 pub mod rigs;
 pub mod runtime;
 pub mod session;
 pub mod sling;
+pub mod streams;
 pub mod towns;
 
 use std::time::Duration;

@@ -53,8 +53,7 @@ pub async fn append_event(inbound: Inbound) -> Result<Reply> {
         RigRef::Mayor(_) => (None, 0),
     };
     // Between two sessions an agent speaks for itself.
-    let own = || agent_id.to_string().parse().unwrap_or(AssignmentId::from_u128(0));
-    let assignment_id = assignment_id.unwrap_or_else(own);
+    let assignment_id = assignment_id.unwrap_or_else(|| AssignmentId::from_u128(agent_id.as_u128()));
     let events = vec![TranscriptEvent { kind, at: wall_now(), data }];
     let batch = EventBatch { agent_id, rig_id, assignment_id, epoch, first_seq: 0, events };
     inbound.ask_container(&AppendEvents { batch }).await?;
@@ -77,7 +76,7 @@ pub async fn refresh_git_token(inbound: Inbound) -> Result<Reply> {
 /// GET `T/container-registry`: what shall run, without secrets.
 pub async fn registry(inbound: Inbound) -> Result<Reply> {
     let town_id = inbound.town_id()?;
-    let agents = super::people::all_agents(&inbound).await?;
+    let (agents, _) = super::people::agents_of_town(&inbound).await?;
     let entry = |agent: &Agent| {
         let assignment = agent.assignment.as_ref()?;
         Some(json!({

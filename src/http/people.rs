@@ -1,27 +1,31 @@
 //! A town as a person watches and steers it: agents, status, snapshot (api.md 3.5 to 3.7).
 
-use futures::future::{join, join_all};
+use futures::future::join;
 use gastown_core::access::TownRole;
 use gastown_core::id::{AgentId, RigId};
 use gastown_core::rig::agent::AgentRole;
+use gastown_core::rig::wait::WaitScope;
+use gastown_core::time::Timestamp;
 use gastown_core::town::state::EscalationState;
 use gastown_core::wire::api::agent::{Agent, AgentStatus};
-use gastown_core::wire::api::bead::Bead;
+use gastown_core::wire::api::bead::{Bead, Wait};
 use gastown_core::wire::api::convoy::Convoy;
 use gastown_core::wire::api::review::{MergeQueue, MergeQueueItem};
-use gastown_core::wire::api::snapshot::{AgentCounts, BeadCounts, RuntimeStatus, TownStatus};
+use gastown_core::wire::api::snapshot::{
+    AgentCounts, AlarmStatus, BeadCounts, BreakerStatus, PatrolCounts, RecentEvent, RuntimeStatus, TownStatus,
+};
 use gastown_core::wire::api::town::Rig;
-use gastown_core::wire::envelope::{Warning, WarningCode};
+use gastown_core::wire::envelope::Warning;
 use serde_json::{Value, json};
 
+use super::cursor;
 use super::inbound::Inbound;
-use super::query::Paging;
 use super::reply::Reply;
 use crate::error::Result;
 use crate::rig::calls::{ListAgents, Overview, ShowOverview};
 use crate::town::calls::{
     AdmissionView, AuditFilter, EscalationFilter, Frames, ListAudit, ListConvoys, ListEscalations, ListFrames,
-    ListRigs, Show, ShowAdmission, ShowMayor, TownView,
+    ListRigs, NumberedFrame, Show, ShowAdmission, ShowMayor, TownView,
 };
 use crate::town_container::calls::{ListTranscript, ShowRuntime};
 
@@ -29,6 +33,8 @@ use crate::town_container::calls::{ListTranscript, ShowRuntime};
 const SNAPSHOT_BEADS: usize = 2_000;
 /// Open escalations of a snapshot: more than a person can look through.
 const SNAPSHOT_ESCALATIONS: usize = 500;
+/// Events of a status.
+const RECENT_EVENTS: usize = 20;
 /// Events of a snapshot.
 const SNAPSHOT_EVENTS: u32 = 50;
 
@@ -37,13 +43,16 @@ pub async fn agents(inbound: Inbound) -> Result<Reply> {
     let roles = inbound.query.many::<AgentRole>("role")?;
     let statuses = inbound.query.many::<AgentStatus>("status")?;
     let rig_id = inbound.query.one::<RigId>("rig_id")?;
-    let mut agents = all_agents(&inbound).await?;
+    let (mut agents, warnings) = agents_of_town(&inbound).await?;
     agents.retain(|agent| {
         (roles.is_empty() || roles.contains(&agent.role))
             && (statuses.is_empty() || statuses.contains(&agent.status))
             && rig_id.is_none_or(|rig_id| agent.rig_id == Some(rig_id))
     });
-    Reply::ok(&agents)
+    // Oldest first: the place counts backwards.
+    gastown_core::sorted::sort_by_key(&mut agents, |agent| (agent.created_at, agent.id));
+    let place = |agent: &Agent| (Timestamp::from_ms(-agent.created_at.ms()), u128::MAX - agent.id.as_u128());
+    cursor::page_of_all(&inbound, agents, place, warnings)
 }
 
 /// GET `T/agents/:a`: the word `mayor` stands for its id.
@@ -74,28 +83,70 @@ pub async fn agent_events(inbound: Inbound) -> Result<Reply> {
         Some("mayor") => inbound.ask_town(&Show {}).await?.mayor_id,
         _ => inbound.agent_id()?,
     };
-    let after_id = inbound.query.one("after_id")?;
+    let (after_id, before_id) = (inbound.query.one("after_id")?, inbound.query.one("before_id")?);
+    let assignment_id = inbound.query.one("assignment_id")?;
     let limit = inbound.query.one::<u32>("limit")?.unwrap_or(500).min(1_000);
-    Reply::passing(200, inbound.ask_container(&ListTranscript { agent_id, after_id, limit }).text()).await
+    Reply::passing(
+        200,
+        inbound.ask_container(&ListTranscript { agent_id, after_id, before_id, assignment_id, limit }).text(),
+    )
+    .await
 }
 
 /// GET `T/audit`: who changed what, newest first.
 pub async fn audit(inbound: Inbound) -> Result<Reply> {
-    let Paging { limit, offset } = inbound.query.paging()?;
     let filter = AuditFilter {
         actors: inbound.query.many("actor")?,
         actions: inbound.query.many("action")?,
         since: inbound.query.one("since")?,
-        limit,
-        offset,
+        before: cursor::of(&inbound)?.and_then(|(_, seq)| u64::try_from(seq).ok()),
+        limit: cursor::wanted(&inbound)?,
     };
-    Reply::passing(200, inbound.ask_town(&ListAudit { filter }).text()).await
+    let found = inbound.ask_town(&ListAudit { filter }).await?;
+    let number = |row: &Value| row["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+    cursor::page(&inbound, found, |row| (Timestamp::from_ms(0), number(row)), None, Vec::new())
 }
 
 /// GET `T/status`
 pub async fn status(inbound: Inbound) -> Result<Reply> {
     let scene = Scene::of(&inbound).await?;
     Reply::ok(&scene.status())
+}
+
+/// GET `T/explain`: why things wait, all in one place.
+pub async fn explain(inbound: Inbound) -> Result<Reply> {
+    let scene = Scene::of(&inbound).await?;
+    let mut rigs = Vec::new();
+    let mut beads = Vec::new();
+    let breaker = |scope: String, of: &BreakerStatus| {
+        let mut row = json!(of);
+        row["scope"] = json!(scope);
+        row
+    };
+    let mut breakers = vec![breaker("town".to_owned(), &scene.admission.breaker)];
+    for (rig_id, overview) in &scene.overviews {
+        let name = scene.rigs.iter().find(|rig| rig.id == *rig_id).map(|rig| rig.name.as_str());
+        let waiting = || overview.beads.iter().filter_map(|bead| Some((bead, bead.wait.as_ref()?)));
+        let of_rig: Vec<_> =
+            waiting().map(|(_, wait)| wait).filter(|wait| wait.scope == WaitScope::Rig).take(1).collect();
+        let counts = overview.counts;
+        rigs.push(json!({ "rig_id": rig_id, "name": name, "waits": of_rig, "slots": counts.slots,
+            "slots_used": counts.slots_used }));
+        breakers.push(breaker(format!("rig {rig_id}"), &overview.breaker));
+        beads.extend(waiting().map(|(bead, wait)| {
+            json!({ "bead_id": bead.bead_id, "title": bead.title, "rig_id": rig_id, "status": bead.status, "waits": [wait] })
+        }));
+    }
+    let of_town = scene.overviews.iter().flat_map(|(_, overview)| &overview.beads);
+    let of_town = of_town.filter_map(|bead| bead.wait.as_ref()).filter(|wait| wait.scope == WaitScope::Town);
+    let mut waits: Vec<&Wait> = Vec::new();
+    for wait in of_town {
+        if !waits.iter().any(|known| known.code == wait.code) {
+            waits.push(wait);
+        }
+    }
+    let data = json!({ "waits": waits, "rigs": rigs, "beads": beads, "breakers": breakers });
+    Reply::with_warnings(200, &data, scene.warnings)
 }
 
 /// GET `T/container/health`
@@ -165,19 +216,9 @@ impl Scene {
         let town_id = inbound.town_id()?;
         let rigs = inbound.ask_town(&ListRigs {}).await?;
         let overview = ShowOverview { town_id };
-        let asked = join_all(rigs.iter().map(|rig| inbound.ask_rig(rig.id, &overview)));
-        let (answers, runtime) = join(asked, inbound.ask_container(&ShowRuntime {})).await;
-        let (mut overviews, mut warnings) = (Vec::new(), Vec::new());
-        for (rig, answer) in rigs.iter().zip(answers) {
-            match answer {
-                Ok(overview) => overviews.push((rig.id, overview)),
-                Err(_) => warnings.push(Warning {
-                    code: WarningCode::Partial,
-                    message: format!("Rig {} did not answer", rig.name),
-                    path: None,
-                }),
-            }
-        }
+        let rig_ids: Vec<RigId> = rigs.iter().map(|rig| rig.id).collect();
+        let asked = inbound.ask_rigs(&rig_ids, &overview);
+        let ((overviews, warnings), runtime) = join(asked, inbound.ask_container(&ShowRuntime {})).await;
         let mayor = inbound.ask_town(&ShowMayor {}).await?;
         let filter = EscalationFilter {
             states: vec![EscalationState::Open],
@@ -185,7 +226,7 @@ impl Scene {
             ..EscalationFilter::default()
         };
         let escalations = inbound.ask_town(&ListEscalations { filter }).await?;
-        let convoys = inbound.ask_town(&ListConvoys { states: Vec::new(), limit: u32::MAX, offset: 0 }).await?;
+        let convoys = inbound.ask_town(&ListConvoys { states: Vec::new(), after: None, limit: u32::MAX }).await?;
         Ok(Self {
             frames,
             town: inbound.ask_town(&Show {}).await?,
@@ -216,7 +257,16 @@ impl Scene {
             }
         }
         let counts = |of: fn(&Overview) -> u32| self.overviews.iter().map(|(_, overview)| of(overview)).sum();
+        let is_active = self.admission.next_wake.is_some() || agents.working > 0;
         TownStatus {
+            alarm: AlarmStatus::of(self.admission.next_wake, is_active),
+            patrol: PatrolCounts {
+                gupp_escalations: agents.stalled,
+                stalled_agents: agents.stalled,
+                ..PatrolCounts::default()
+            },
+            reconciler: None,
+            recent_events: self.frames.frames.iter().rev().take(RECENT_EVENTS).filter_map(recent).collect(),
             seq: self.frames.newest_seq,
             agents,
             beads: BeadCounts {
@@ -224,7 +274,7 @@ impl Scene {
                 in_progress: counts(|overview| overview.counts.in_progress),
                 in_review: counts(|overview| overview.counts.in_review),
                 failed: counts(|overview| overview.counts.failed),
-                triage_requests: 0,
+                triage_requests: self.admission.triage_requests,
             },
             paused: self.town.town.paused,
             pause_reason: self.admission.pause_reason.clone(),
@@ -239,18 +289,22 @@ impl Scene {
     }
 }
 
+fn recent(frame: &NumberedFrame) -> Option<RecentEvent> {
+    let text = |name: &str| frame.data.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(RecentEvent { time: frame.at, kind: text("event_type")?, message: text("text")? })
+}
+
 /// The town's mayor, as an agent.
 pub(super) async fn mayor(inbound: &Inbound) -> Result<Value> {
     Ok(inbound.ask_town(&ShowMayor {}).await?.agent)
 }
 
-pub(super) async fn all_agents(inbound: &Inbound) -> Result<Vec<Agent>> {
-    let call = ListAgents { town_id: inbound.town_id()? };
+/// Agents of every rig that answers, and the mayor.
+pub(super) async fn agents_of_town(inbound: &Inbound) -> Result<(Vec<Agent>, Vec<Warning>)> {
     let mayor = inbound.ask_town(&ShowMayor {}).await?.agent;
     let mut agents: Vec<Agent> = gastown_core::json::from_value(&mayor).into_iter().collect();
     let rig_ids = inbound.rig_ids().await?;
-    for answer in join_all(rig_ids.iter().map(|rig_id| inbound.ask_rig(*rig_id, &call))).await {
-        agents.extend(answer?);
-    }
-    Ok(agents)
+    let (answers, warnings) = inbound.ask_rigs(&rig_ids, &ListAgents { town_id: inbound.town_id()? }).await;
+    agents.extend(answers.into_iter().flat_map(|(_, agents)| agents));
+    Ok((agents, warnings))
 }

@@ -81,6 +81,11 @@ impl Query {
         pairs.iter().map(|(name, value)| format!("{name}={value}&")).collect()
     }
 
+    /// The same, as they stand in a URL.
+    pub fn encoded_filters(&self) -> String {
+        encode(&self.filters())
+    }
+
     /// `limit` and `offset`.
     pub fn paging(&self) -> Result<Paging> {
         let number = |name: &str, default: u32| -> Result<u32> {
@@ -101,6 +106,20 @@ pub fn invalid(name: &str, message: String) -> Refusal {
 /// Undoes the encoding of a query: percent signs, and `+` for a space. What is not UTF-8 is replaced.
 pub fn decode(text: &str) -> String {
     decode_path(&text.replace('+', " "))
+}
+
+/// Percent-encodes what must not stand in a URL as it is; names, `=` and `&` of a query stay.
+fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'=' | b'&' | b',' | b':' | b'/' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 /// Undoes percent-encoding.
@@ -134,6 +153,7 @@ mod tests {
         assert_eq!(query.get("q"), Some("a b c"));
         assert_eq!(query.get("empty"), None);
         assert!(query.flag("flag") && !query.flag("q"));
+        assert_eq!(Query::parse("http://x/?q=a%20%C3%A4&limit=2").unwrap().encoded_filters(), "q=a%20%C3%A4&");
         assert_eq!(decode("%zz%e2%82%ac%"), "%zz€%");
     }
 

@@ -1,6 +1,5 @@
 //! The merge queue (api.md 3.6): reviews on their way to the target, and what people say to them.
 
-use futures::future::join_all;
 use gastown_core::id::RigId;
 use gastown_core::limits::{BODY_MAX, NOTE_MAX};
 use gastown_core::rig::review::Verdict;
@@ -9,12 +8,11 @@ use gastown_core::time::Timestamp;
 use gastown_core::wire::api::read::{Fields, Request};
 use gastown_core::wire::api::review::MergeQueue;
 use gastown_core::wire::code::Code;
-use gastown_core::wire::envelope::{Warning, WarningCode};
 
 use super::beads::find;
 use super::inbound::Inbound;
 use super::reply::Reply;
-use crate::error::{Error, Refusal, Result};
+use crate::error::{Refusal, Result};
 use crate::rig::calls::{DismissReview, JudgeReview, ListReviews, ResumeReview};
 
 /// GET `T/merge-queue`: over all rigs, or the one that is asked for. A rig that does not answer is named in a warning.
@@ -26,23 +24,11 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
         Some(rig_id) => vec![rig_id],
         None => inbound.rig_ids().await?,
     };
-    let asked = rig_ids
-        .iter()
-        .map(|rig_id| async { (*rig_id, inbound.ask_rig(*rig_id, &ListReviews { town_id, since, limit }).await) });
-    let (mut items, mut activity, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-    for (rig_id, answer) in join_all(asked).await {
-        match answer {
-            Ok(reviews) => {
-                items.extend(reviews.items);
-                activity.extend(reviews.activity);
-            }
-            Err(Error::Refusal(refusal)) if refusal.code == Code::NotFound => (),
-            Err(_) => warnings.push(Warning {
-                code: WarningCode::Partial,
-                message: format!("Rig {rig_id} did not answer"),
-                path: None,
-            }),
-        }
+    let (answers, warnings) = inbound.ask_rigs(&rig_ids, &ListReviews { town_id, since, limit }).await;
+    let (mut items, mut activity) = (Vec::new(), Vec::new());
+    for (_, reviews) in answers {
+        items.extend(reviews.items);
+        activity.extend(reviews.activity);
     }
     sort_by_key(&mut activity, |event| std::cmp::Reverse(event.created_at));
     activity.truncate(limit as usize);

@@ -355,10 +355,8 @@ calls! {
         town_id: TownId,
         /// Whose.
         agent_id: AgentId,
-        /// At most so many …
+        /// At most so many.
         limit: u32,
-        /// … leaving out so many.
-        offset: u32,
     } -> Vec<Assignment>;
     /// What the runtime says of one session.
     "/said" SaidOfSession {
@@ -414,10 +412,10 @@ calls! {
         agent_id: Option<AgentId>,
         /// Since then.
         since: Option<Timestamp>,
-        /// At most so many …
+        /// Below this number.
+        before: Option<u64>,
+        /// At most so many.
         limit: u32,
-        /// … leaving out so many.
-        offset: u32,
     } -> Vec<Event>;
     /// Everything that a dashboard shows.
     "/overview" ShowOverview {

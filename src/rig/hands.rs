@@ -143,7 +143,7 @@ pub(super) async fn show_agent(desk: &Rc<Desk>, call: ShowAgent) -> Result<Agent
 /// Assignments of an agent.
 pub(super) async fn agent_assignments(desk: &Rc<Desk>, call: AgentAssignments) -> Result<Vec<Assignment>> {
     desk.is_of(call.town_id)?;
-    let rows = store::assignments_of_agent(&desk.sql, call.agent_id, call.limit, call.offset)?;
+    let rows = store::assignments_of_agent(&desk.sql, call.agent_id, call.limit, 0)?;
     desk.read(|state| {
         rows.iter()
             .map(|row| {

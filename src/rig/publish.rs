@@ -1,15 +1,16 @@
 //! What the live stream shows of a commit (api.md 6.2): rows in their wire shape, and the new rows of the audit log. A
 //! row that looks as it did is not shown again, so that heartbeats make no frames.
 
-use gastown_core::sorted::SortedSet;
+use gastown_core::sorted::{SortedMap, SortedSet};
 
 use gastown_core::id::{AgentId, BeadId};
 use gastown_core::protocol::Frame;
 use gastown_core::rig::plan::EventRow;
 use gastown_core::rig::{Planned, Write};
-use gastown_core::wire::api::agent::Agent;
+use gastown_core::wire::api::agent::{Agent, Assignment};
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::{Actor, Event, sentence};
+use gastown_core::wire::api::mail::Mail;
 use serde_json::{Value, json};
 
 use super::commit::View;
@@ -54,13 +55,43 @@ pub(super) fn frames(desk: &Desk, planned: &Planned, known: &SortedSet<BeadId>) 
             None => push(desk, &mut frames, "agent.deleted", agent_id.to_string(), json!({ "agent_id": agent_id })),
         }
     }
+    let said = of_writes(planned).into_iter();
+    for (kind, id, shape) in said {
+        push(desk, &mut frames, kind, id, shape);
+    }
     for (rule, write) in &planned.writes {
         if let Write::Event(event) = write {
+            if event.kind == "agent_status" {
+                let data = json!({ "agent_id": event.agent_id, "message": event.new, "at": event.at });
+                frames.push(Frame { frame: "agent.status".to_owned(), data });
+            }
             let shape = json!(event_of(planned, rule, event));
             frames.push(Frame { frame: "activity".to_owned(), data: shape });
         }
     }
     Ok(frames.chunks(FRAMES_PER_MESSAGE).map(<[Frame]>::to_vec).collect())
+}
+
+/// Assignments and mail, as the rows of the plan leave them: the kind of the frame, the row's name, its shape.
+fn of_writes(planned: &Planned) -> Vec<(&'static str, String, Value)> {
+    let state = &planned.state;
+    let mut rows: SortedMap<String, (&'static str, Value)> = SortedMap::new();
+    for (_, write) in &planned.writes {
+        if let Write::Assignment(row) = write {
+            let shape = json!(Assignment::of(state, row));
+            rows.insert(format!("assignment:{}", row.assignment_id), ("assignment.updated", shape));
+        } else if let Write::Mail(mail) = write {
+            let (name, row) = match mail.delivered_at {
+                None => (format!("mail:{}", mail.mail_id), ("mail.created", json!(Mail::of(state, mail)))),
+                Some(at) => {
+                    let shape = json!({ "mail_id": mail.mail_id, "at": at });
+                    (format!("delivered:{}", mail.mail_id), ("mail.delivered", shape))
+                }
+            };
+            rows.insert(name, row);
+        }
+    }
+    rows.into_iter().map(|(id, (kind, shape))| (kind, id, shape)).collect()
 }
 
 fn is_deleted(planned: &Planned, bead_id: BeadId) -> bool {

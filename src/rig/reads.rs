@@ -12,6 +12,7 @@ use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::explain::{Explain, History};
 use gastown_core::wire::api::mail::Mail;
+use gastown_core::wire::api::snapshot::BreakerStatus;
 use gastown_core::wire::api::town::RigCounts;
 
 use super::calls::{
@@ -85,7 +86,7 @@ pub(super) async fn agents(desk: &Rc<Desk>, call: ListAgents) -> Result<Vec<Agen
 /// A page of the audit log, newest first.
 pub(super) async fn events(desk: &Rc<Desk>, call: ListEvents) -> Result<Vec<Event>> {
     desk.is_of(call.town_id)?;
-    let rows = events::list(&desk.sql, call.bead_id, call.agent_id, call.since, call.limit, call.offset)?;
+    let rows = events::list(&desk.sql, call.bead_id, call.agent_id, call.since, call.before, call.limit)?;
     desk.read(|state| Ok(logged(state, &rows)))
 }
 
@@ -100,12 +101,18 @@ pub(super) async fn mail(desk: &Rc<Desk>, call: ListMail) -> Result<Vec<Mail>> {
 pub(super) async fn overview(desk: &Rc<Desk>, call: ShowOverview) -> Result<Overview> {
     desk.is_of(call.town_id)?;
     let found = beads::recent(&desk.sql, desk.now()? - RECENT, OVERVIEW_BEADS)?;
-    let rows = events::list(&desk.sql, None, None, None, OVERVIEW_EVENTS, 0)?;
+    let rows = events::list(&desk.sql, None, None, None, None, OVERVIEW_EVENTS)?;
     desk.read(|state| {
         Ok(Overview {
             beads: shapes(desk, state, &found)?,
             agents: all_agents(state),
             counts: counts(state, &found),
+            breaker: BreakerStatus {
+                state: state.rig.breaker.state,
+                opens_until: state.rig.breaker.until,
+                failures: u32::try_from(state.rig.breaker.failures.len()).unwrap_or(u32::MAX),
+                last_error: state.rig.breaker.message.clone(),
+            },
             reviews: review::live(desk, &View { state, sql: &desk.sql })?,
             events: logged(state, &rows),
             is_truncated: found.len() >= OVERVIEW_BEADS as usize,

@@ -6,6 +6,7 @@ use gastown_core::wire::api::agent::Agent;
 use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::review::MergeQueueItem;
+use gastown_core::wire::api::snapshot::BreakerStatus;
 use gastown_core::wire::api::town::RigCounts;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub struct Overview {
     pub agents: Vec<Agent>,
     /// Numbers for the rig's card.
     pub counts: RigCounts,
+    /// What keeps starts from being tried.
+    pub breaker: BreakerStatus,
     /// Live reviews.
     pub reviews: Vec<MergeQueueItem>,
     /// Newest rows of the audit log.

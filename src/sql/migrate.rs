@@ -41,7 +41,7 @@ pub const RIG: &[Migration] = migrations![
 ];
 
 /// Schema of `TownContainer`.
-pub const CONTAINER: &[Migration] = migrations!["container": "0001_container", "0002_life"];
+pub const CONTAINER: &[Migration] = migrations!["container": "0001_container", "0002_life", "0003_tickets"];
 
 /// Durable Objects have no `pragma user_version`, so what was applied is kept in a table.
 const CREATE_APPLIED: &str = "create table if not exists migrations (name text primary key) strict";

@@ -7,6 +7,7 @@ use gastown_core::config::effective_town;
 use gastown_core::session::Usage;
 use gastown_core::town::State;
 use gastown_core::town::state::{RigEntry, Spender};
+use gastown_core::town::triage::TriageState;
 use gastown_core::wire::api::snapshot::{BreakerStatus, BudgetRow, Slots};
 
 use super::calls::{self, AdmissionView, SpentRow};
@@ -24,6 +25,11 @@ pub(super) fn show(inner: &Rc<Inner>, _: calls::ShowAdmission) -> Result<Admissi
         breaker: breaker(state),
         budget: budget(state, now),
         slots: slots(state),
+        next_wake: inner.next_wake.get(),
+        triage_requests: u32::try_from(
+            state.triage.values().filter(|request| request.state != TriageState::Resolved).count(),
+        )
+        .unwrap_or(u32::MAX),
     })
 }
 
@@ -66,7 +72,7 @@ fn slots(state: &State) -> Slots {
     Slots { used: u32::try_from(used).unwrap_or(u32::MAX), total: effective_town(&state.town.config).max_sessions }
 }
 
-fn budget(state: &State, now: gastown_core::time::Timestamp) -> Vec<BudgetRow> {
+pub(super) fn budget(state: &State, now: gastown_core::time::Timestamp) -> Vec<BudgetRow> {
     let limit = effective_town(&state.town.config).budget.town_daily;
     let spent = state.spent_on(&now.day());
     let row = |unit: &str, limit: f64, used: f64| BudgetRow {

@@ -76,6 +76,20 @@ pub(super) fn look_at(inner: &Rc<Inner>, call: calls::LookAt) -> Result<()> {
     Ok(())
 }
 
+/// Shows what the mayor says it does.
+pub(super) fn mayor_says(inner: &Rc<Inner>, call: calls::MayorSays) -> Result<()> {
+    let now = inner.now()?;
+    let said = Some((now, call.message));
+    *inner.mayor_says.borrow_mut() = said.clone();
+    let (agent, mut frames) = inner.with_state(|state| {
+        let data =
+            json!({ "agent_id": state.mayor.agent_id, "message": said.as_ref().map(|(_, words)| words), "at": now });
+        (super::mayor::agent(state, &said), vec![Frame { frame: "agent.status".to_owned(), data }])
+    })?;
+    frames.push(Frame { frame: "agent.updated".to_owned(), data: agent });
+    inner.publish(frames)
+}
+
 /// What was looked at a moment ago.
 pub(super) fn looked_at(inner: &Inner) -> Result<Option<String>> {
     let now = inner.now()?;

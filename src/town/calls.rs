@@ -8,6 +8,7 @@ use gastown_core::id::{
 };
 use gastown_core::models::Resolution;
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
+use gastown_core::time::Timestamp;
 use gastown_core::town::state::AccountKind;
 use gastown_core::wire::api::escalation::{NewEscalation, ReplyEscalation as Answer};
 use gastown_core::wire::api::mail::{Mail, SendMail};
@@ -245,10 +246,10 @@ calls! {
     ListConvoys {
         /// Any of these.
         states: Vec<String>,
-        /// At most so many …
+        /// Behind this place.
+        after: Option<(Timestamp, ConvoyId)>,
+        /// At most so many.
         limit: u32,
-        /// … leaving out so many.
-        offset: u32,
     } => "/list_convoys", Vec<convoy::Convoy>;
 
     /// One convoy, live or not.
@@ -322,6 +323,12 @@ calls! {
         /// Which.
         filter: EscalationFilter,
     } => "/list_escalations", Vec<Value>;
+
+    /// How many escalations such a list has in all.
+    CountEscalations {
+        /// Which; its place and bounds do not count.
+        filter: EscalationFilter,
+    } => "/count_escalations", u32;
 
     /// One escalation, open or closed.
     ShowEscalation {
@@ -426,6 +433,12 @@ calls! {
         /// A convoy that must be the town's.
         convoy_id: Option<ConvoyId>,
     } => "/show_ui", ();
+
+    /// What the mayor says it does.
+    MayorSays {
+        /// One line.
+        message: String,
+    } => "/mayor_says", ();
 
     /// What a person looks at.
     LookAt {

@@ -197,14 +197,15 @@ pub(super) fn list(inner: &Rc<Inner>, call: calls::ListConvoys) -> Result<Vec<Co
     let shown = |state: &State, whole: &[Whole]| -> Vec<Convoy> {
         whole.iter().map(|whole| Convoy::detail(state, whole)).filter(is_wanted).collect()
     };
-    let mut found = store::convoys::page(&inner.sql, &live, u32::MAX, 0)?;
+    let mut found = store::convoys::page(&inner.sql, &live, call.after, u32::MAX)?;
     let named: Vec<ConvoyState> = named.collect();
     if !named.is_empty() {
-        found.extend(store::convoys::page(&inner.sql, &named, call.limit.saturating_add(call.offset), 0)?);
+        found.extend(store::convoys::page(&inner.sql, &named, call.after, call.limit)?);
     }
     let mut convoys = inner.with_state(|state| shown(state, &found))?;
     sort_by_key(&mut convoys, |convoy| std::cmp::Reverse((convoy.created_at, convoy.id)));
-    Ok(convoys.into_iter().skip(call.offset as usize).take(call.limit as usize).collect())
+    convoys.truncate(call.limit as usize);
+    Ok(convoys)
 }
 
 pub(super) async fn patch(inner: &Rc<Inner>, call: calls::PatchConvoy) -> Result<Convoy> {

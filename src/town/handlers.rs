@@ -79,6 +79,7 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         ListConvoys => convoys::list,
         ShowConvoy => convoys::show,
         ListEscalations => inbox::list_escalations,
+        CountEscalations => inbox::count_escalations,
         ShowEscalation => inbox::show_escalation,
         Acknowledge => inbox::acknowledge,
         ListMail => inbox::list_mail,
@@ -87,6 +88,7 @@ pub(super) async fn answer(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Res
         ResolveModel => asides::resolve_model,
         ShowUi => asides::show_ui,
         LookAt => asides::look_at,
+        MayorSays => asides::mayor_says,
         Audit => asides::audit,
         ListAudit => asides::list_audit,
         Setup => |inner: &Rc<Inner>, _| runtime::setup(inner),
@@ -149,6 +151,7 @@ fn delete(inner: &Rc<Inner>, _: calls::Delete) -> Result<Vec<RigId>> {
     let rigs = inner.with_state(|state| state.rigs.keys().copied().collect())?;
     inner.sql.atomically(|| crate::sql::clear(&inner.sql))?;
     inner.memory.borrow_mut().take();
+    inner.readers.borrow_mut().close();
     let clock = crate::env::settings(&inner.env)?.clock;
     clock.set_alarm(&inner.state, None).map_err(|e| Fault::new("disarm the alarm", e))?;
     Ok(rigs)
@@ -263,7 +266,7 @@ fn show_mayor(inner: &Rc<Inner>, _: calls::ShowMayor) -> Result<MayorView> {
     let catalogue = catalogue()?;
     inner.with_state(|state| MayorView {
         status: mayor::status(state),
-        agent: mayor::agent(state),
+        agent: mayor::agent(state, &inner.mayor_says.borrow()),
         resolution: resolve(&state.town.config.models, catalogue, None, &Task::mayor()),
     })
 }
@@ -314,7 +317,7 @@ fn stream(inner: &Rc<Inner>, incoming: &Incoming) -> Result<Response> {
     };
     let missed = with_range(inner, missed)?;
     let now = inner.now()?.to_string();
-    inner.readers.borrow_mut().open(&missed, wanted, &now)
+    super::stream::open(&mut inner.readers.borrow_mut(), &inner.env, &missed, wanted, &now)
 }
 
 fn ownership(state: &State) -> calls::OwnerView {

@@ -27,6 +27,12 @@ pub(super) fn list_escalations(inner: &Rc<Inner>, call: calls::ListEscalations) 
     Ok(store::escalations::page(&inner.sql, &call.filter)?.iter().map(shape).collect())
 }
 
+/// How many there are in all.
+pub(super) fn count_escalations(inner: &Rc<Inner>, call: calls::CountEscalations) -> Result<u32> {
+    inner.with_state(|_| ())?;
+    Ok(store::escalations::count(&inner.sql, &call.filter)?)
+}
+
 /// One escalation, open or closed.
 pub(super) fn show_escalation(inner: &Rc<Inner>, call: calls::ShowEscalation) -> Result<Value> {
     stored(inner, call.escalation_id).map(|row| shape(&row))

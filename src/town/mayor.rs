@@ -1,5 +1,6 @@
 //! The mayor in its wire shapes: **MayorStatus**, **Agent**, and the status word of a session (api.md 3.5, 4).
 
+use gastown_core::time::Timestamp;
 use gastown_core::town::State;
 use gastown_core::town::state::{MayorActivity, MayorPhase};
 use gastown_core::wire::control::Tokens;
@@ -69,7 +70,7 @@ pub(super) fn status(state: &State) -> Value {
 }
 
 /// **Agent** of the mayor.
-pub(super) fn agent(state: &State) -> Value {
+pub(super) fn agent(state: &State, said: &Option<(Timestamp, String)>) -> Value {
     let mayor = &state.mayor;
     let status = match (mayor.phase, mayor.activity) {
         (MayorPhase::Running, MayorActivity::Working) => "working",
@@ -89,8 +90,8 @@ pub(super) fn agent(state: &State) -> Value {
         "last_activity_at": mayor.last_activity_at,
         "checkpoint": null,
         "created_at": state.town.created_at,
-        "agent_status_message": null,
-        "agent_status_updated_at": null,
+        "agent_status_message": said.as_ref().map(|(_, message)| message),
+        "agent_status_updated_at": said.as_ref().map(|(at, _)| at),
         "version": mayor.epoch,
         "assignment": null,
         "state_reason": mayor.error.as_ref().map(|error| &error.message),

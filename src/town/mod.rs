@@ -46,10 +46,14 @@ struct Inner {
     sql: DurableSql,
     /// The state that the plans work on; none until the first call, and after an error.
     memory: RefCell<Option<State>>,
+    /// When the alarm is set to.
+    next_wake: Cell<Option<gastown_core::time::Timestamp>>,
+    /// What the mayor says it does, and since when; gone with the object, as what it did is.
+    mayor_says: RefCell<Option<(gastown_core::time::Timestamp, String)>>,
     /// What a person looks at, and since when.
     looked_at: RefCell<Option<(gastown_core::time::Timestamp, String)>>,
     /// Readers of the live stream.
-    readers: RefCell<stream::Readers>,
+    readers: RefCell<crate::sse::Readers<stream::Wanted>>,
     /// Keyed requests whose first run has not ended.
     running: Running,
     /// Whether the schema is current.
@@ -66,6 +70,8 @@ impl worker::DurableObject for Town {
             env,
             sql,
             memory: RefCell::default(),
+            next_wake: Cell::new(None),
+            mayor_says: RefCell::default(),
             looked_at: RefCell::default(),
             readers: RefCell::default(),
             running: Running::default(),

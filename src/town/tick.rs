@@ -6,7 +6,9 @@ use std::rc::Rc;
 use gastown_core::id::IdSeed;
 use gastown_core::protocol::Frame;
 use gastown_core::time::Timestamp;
-use gastown_core::town::{Command, Context, Effect, Event, Planned, Receipt, Refusal as Refused, State, invariant};
+use gastown_core::town::{
+    Command, Context, Effect, Event, Planned, Receipt, Refusal as Refused, State, Write, invariant,
+};
 use gastown_core::wire;
 use gastown_core::wire::api::convoy::Convoy;
 use gastown_core::wire::api::mail::Mail;
@@ -128,15 +130,17 @@ impl Inner {
     fn keep(&self, mut planned: Planned) -> Result<Vec<Effect>> {
         let now = self.now()?;
         self.report_breaches(&planned, now);
-        let frames = frames(&planned);
+        let frames = frames(&planned, now, &self.mayor_says.borrow());
         planned.publish(None, frames);
         let numbered = self.sql.atomically(|| store::commit(&self.sql, now, &planned.writes))?;
         let Planned { mut state, effects, wake_at, .. } = planned;
         state.forget();
         *self.memory.borrow_mut() = Some(state);
         let clock = settings(&self.env)?.clock;
+        self.next_wake.set(wake_at);
         clock.set_alarm(&self.state, wake_at).map_err(|e| Fault::new("arm the alarm", e))?;
-        self.readers.borrow_mut().send(&numbered.into_iter().map(view::frame).collect::<Vec<_>>());
+        let shown: Vec<_> = numbered.into_iter().map(view::frame).collect();
+        super::stream::send(&mut self.readers.borrow_mut(), &shown);
         Ok(effects)
     }
 
@@ -159,7 +163,7 @@ impl Inner {
 }
 
 /// What the live stream shows of a plan: each changed row in its wire shape.
-fn frames(planned: &Planned) -> Vec<Frame> {
+fn frames(planned: &Planned, now: Timestamp, said: &Option<(Timestamp, String)>) -> Vec<Frame> {
     let (state, changed) = (&planned.state, &planned.changed);
     let frame = |frame: &str, data| Frame { frame: frame.to_owned(), data };
     let mut frames = Vec::new();
@@ -172,9 +176,22 @@ fn frames(planned: &Planned) -> Vec<Frame> {
             None => frame("rig.deleted", json!({ "rig_id": rig_id })),
         });
     }
+    for (_, write) in &planned.writes {
+        if let Write::Audit { action, target, changes, .. } = write {
+            let rig = target.parse().ok().and_then(|id: gastown_core::id::RigId| state.rigs.get(&id));
+            let version = rig.map_or(state.town.config_version, |rig| rig.config_version);
+            let (scope, rig_id) = (action.trim_end_matches(".config"), rig.map(|rig| rig.rig_id));
+            let data = json!({ "scope": scope, "rig_id": rig_id, "version": version, "keys": changes });
+            frames.push(frame("config.changed", data));
+        } else if let Write::DayBudget(_) = write {
+            frames.extend(super::admission::budget(state, now).iter().map(|row| frame("budget.updated", json!(row))));
+        } else if let Write::MailRead(mail_id, at) = write {
+            frames.push(frame("mail.delivered", json!({ "mail_id": mail_id, "at": at })));
+        }
+    }
     if changed.mayor {
         frames.push(frame("mayor.updated", super::mayor::status(state)));
-        frames.push(frame("agent.updated", super::mayor::agent(state)));
+        frames.push(frame("agent.updated", super::mayor::agent(state, said)));
     }
     for message in changed.messages.iter().filter_map(|id| state.inbox.get(id)) {
         frames.push(frame("mayor.message", super::conversation::of_person(message)));

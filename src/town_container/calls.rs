@@ -14,6 +14,7 @@ use gastown_core::wire::report::{
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
+use crate::sse::Guard;
 
 /// Whether the runtime is needed: from now on its health is watched, or not.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -330,6 +331,50 @@ impl Call for RefreshToken {
     type Reply = ContainerToken;
 }
 
+/// Path of the agent channel, which is no JSON: the body is a [`super::stream::Wanted`].
+pub const STREAM: &str = "/stream";
+
+/// A ticket for one stream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MintTicket {
+    /// `town_events`, `agent_stream` or `status_ws`.
+    pub purpose: String,
+    /// Of this agent only.
+    pub agent_id: Option<AgentId>,
+    /// Whom it stands for.
+    pub guard: Guard,
+}
+
+impl Call for MintTicket {
+    const PATH: &'static str = "/mint_ticket";
+    type Reply = Ticket;
+}
+
+/// A ticket as its bearer gets it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Opaque.
+    pub ticket: String,
+    /// By wall time.
+    pub expires_at: Timestamp,
+}
+
+/// A ticket is used; the reply is whom it stands for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UseTicket {
+    /// Opaque.
+    pub ticket: String,
+    /// What it shall open.
+    pub purpose: String,
+    /// Whose stream.
+    pub agent_id: Option<AgentId>,
+}
+
+impl Call for UseTicket {
+    const PATH: &'static str = "/use_ticket";
+    type Reply = Guard;
+}
+
 /// **RuntimeStatus**.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShowRuntime {}
@@ -346,6 +391,10 @@ pub struct ListTranscript {
     pub agent_id: AgentId,
     /// Only later ones.
     pub after_id: Option<u64>,
+    /// Only earlier ones.
+    pub before_id: Option<u64>,
+    /// Only of this session.
+    pub assignment_id: Option<AssignmentId>,
     /// At most so many.
     pub limit: u32,
 }

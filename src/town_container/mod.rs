@@ -10,6 +10,8 @@ mod keeper;
 mod orders;
 mod reports;
 pub mod store;
+pub mod stream;
+mod tickets;
 mod watch;
 
 use gastown_core::sorted::SortedMap;
@@ -44,6 +46,8 @@ pub(crate) struct Keeper {
     attached: RefCell<Option<InstanceId>>,
     /// One attach at a time: orders that come meanwhile wait for it.
     attaching: Mutex<()>,
+    /// Readers of transcripts.
+    readers: RefCell<crate::sse::Readers<stream::Wanted>>,
     /// End of the token of each session, by wall time; in memory, so that a restart hands out new ones.
     tokens: RefCell<SortedMap<AssignmentId, Timestamp>>,
 }
@@ -60,6 +64,7 @@ impl DurableObject for TownContainer {
                 migrated,
                 attached: RefCell::new(None),
                 attaching: Mutex::new(()),
+                readers: RefCell::default(),
                 tokens: RefCell::new(SortedMap::new()),
             }),
         }
@@ -107,10 +112,17 @@ impl Keeper {
             c::AppendEvents::PATH => incoming.answer(|call| async move { reports::append(self, call) }),
             c::RenewTokens::PATH => incoming.answer(|call| reports::renew_tokens(self, call)),
             c::RefreshToken::PATH => incoming.answer(|call| async move { reports::refresh_token(self, &call) }),
+            c::MintTicket::PATH => incoming.answer(|call: c::MintTicket| async move { tickets::mint(self, &call) }),
+            c::UseTicket::PATH => incoming.answer(|call: c::UseTicket| async move { tickets::redeem(self, &call) }),
+            c::STREAM => {
+                let wanted = gastown_core::json::from_str(&incoming.body).unwrap_or_default();
+                return stream::open(self, wanted);
+            }
             c::ShowRuntime::PATH => incoming.answer(|_: c::ShowRuntime| async { self.status() }),
             c::ListTranscript::PATH => {
                 let list = |call: c::ListTranscript| async move {
-                    Ok(store::transcript(&self.sql, call.agent_id, call.after_id, call.limit)?)
+                    let c::ListTranscript { agent_id, after_id, before_id, assignment_id, limit } = call;
+                    Ok(store::transcript(&self.sql, agent_id, after_id, before_id, assignment_id, limit)?)
                 };
                 incoming.answer(list)
             }

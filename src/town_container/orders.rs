@@ -209,6 +209,7 @@ pub(super) async fn forget(keeper: &Rc<Keeper>, call: Forget) -> Result<()> {
         container.destroy(None).await.map_err(|e| Fault::new("destroy the container", e))?;
     }
     clear(&keeper.sql)?;
+    keeper.readers.borrow_mut().close();
     settings(&keeper.env)?.clock.set_alarm(&keeper.object, None).map_err(|e| Fault::new("delete the alarm", e))?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use super::calls::{
     AppendEvents, CheckRuntime, RefreshToken, RenewTokens, RuntimeBeats, RuntimeEnds, RuntimeRegisters, RuntimeReports,
     RuntimeShows,
 };
-use super::{Keeper, store, watch};
+use super::{Keeper, store, stream, watch};
 use crate::ambient::{self, Clock, wall_now};
 use crate::call::{Asked, Call, ask};
 use crate::env::{Object, settings, stub};
@@ -197,7 +197,8 @@ pub(super) async fn events(keeper: &Rc<Keeper>, call: RuntimeShows) -> Result<Ev
     let mut next_seq = SortedMap::new();
     for batch in call.events.batches {
         let known = store::next_seq(&keeper.sql, batch.assignment_id)?.get(&batch.agent_id).copied().unwrap_or(0);
-        let next = keeper.sql.atomically(|| store::append(&keeper.sql, &batch))?;
+        let (next, shown) = keeper.sql.atomically(|| store::append(&keeper.sql, &batch))?;
+        stream::send(keeper, &shown);
         next_seq.insert(batch.agent_id, next.max(known));
         // A batch that was kept before was shown before.
         if batch.rig_id.rig().is_none() && next > known {
@@ -212,7 +213,8 @@ pub(super) fn append(keeper: &Keeper, call: AppendEvents) -> Result<()> {
     let batch = call.batch;
     let known = store::next_seq(&keeper.sql, batch.assignment_id)?.get(&batch.agent_id).copied().unwrap_or(0);
     let batch = EventBatch { first_seq: known, ..batch };
-    keeper.sql.atomically(|| store::append(&keeper.sql, &batch))?;
+    let (_, shown) = keeper.sql.atomically(|| store::append(&keeper.sql, &batch))?;
+    stream::send(keeper, &shown);
     Ok(())
 }
 

@@ -27,26 +27,47 @@ const PUT: &str = "
        first_failure_at, start_failures, not_before, window_at, restarts, restarted_at, exhausted_told, end_by)
     values (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const APPEND: &str = "
-    insert or ignore into transcripts (agent_id, assignment_id, seq, kind, data, at) values (?, ?, ?, ?, ?, ?)";
+    insert or ignore into transcripts (agent_id, assignment_id, seq, kind, data, at) values (?, ?, ?, ?, ?, ?)
+    returning id";
 const SELECT_NEXT: &str = "
     select agent_id, max(seq) + 1 as next_seq from transcripts where assignment_id = ? group by agent_id";
 const SELECT_AFTER: &str = "
     select id, agent_id, assignment_id, seq, kind, data, at
     from transcripts
-    where agent_id = ?1 and id > ?2
+    where agent_id = ?1 and id > ?2 and (?3 is null or assignment_id = ?3)
     order by id
-    limit ?3";
+    limit ?4";
 const SELECT_NEWEST: &str = "
     select id, agent_id, assignment_id, seq, kind, data, at from (
       select id, agent_id, assignment_id, seq, kind, data, at
-      from transcripts where agent_id = ?1 order by id desc limit ?2
+      from transcripts
+      where agent_id = ?1 and (?2 is null or id < ?2) and (?3 is null or assignment_id = ?3)
+      order by id desc
+      limit ?4
     ) order by id";
+const SELECT_LAST: &str = "select coalesce(max(id), 0) as id from transcripts";
+/// Whoever has fewer rows than are kept has lost none.
+const SELECT_FIRST: &str = "
+    select coalesce(max(first), 0) as id from (
+      select min(id) as first
+      from transcripts
+      where agent_id in (select value from json_each(?1))
+      group by agent_id
+      having count(*) >= ?2)";
+/// A part that grows, and a call that goes on, replace what was said of them before.
+const SUPERSEDE: &str = "
+    delete from transcripts
+    where assignment_id = ?1 and seq > ?2 - 200 and seq < ?2 and kind = ?3
+      and coalesce(json_extract(data, '$.part_id'), json_extract(data, '$.call_id'), '')
+        = coalesce(json_extract(?4, '$.part_id'), json_extract(?4, '$.call_id'), '')";
 const TRIM: &str = "
     delete from transcripts
     where agent_id = ?1 and id <= (
       select id from transcripts where agent_id = ?1 order by id desc limit 1 offset ?2
     )";
 
+/// Kinds of which the newest is kept.
+const REPLACED: [&str; 3] = ["part", "tool", "usage"];
 /// Deltas are for eyes that are there; what they add up to follows as a whole part.
 const NOT_KEPT: &str = "part.delta";
 
@@ -216,27 +237,67 @@ pub fn put(sql: &impl Sql, container: &Container) -> Result<(), SqlError> {
     )
 }
 
-/// Keeps a batch of transcript events; numbers that are kept already are skipped. Returns the next number wanted.
-pub fn append(sql: &impl Sql, batch: &EventBatch) -> Result<u64, SqlError> {
+/// Keeps a batch of transcript events; numbers that are kept already are skipped. Returns the next number wanted, and the
+/// events as readers see them.
+pub fn append(sql: &impl Sql, batch: &EventBatch) -> Result<(u64, Vec<AgentEvent>), SqlError> {
     let mut next = batch.first_seq;
+    let mut shown = Vec::new();
     for event in &batch.events {
+        let (seq, data) = (next, json(&event.data));
+        next += 1;
+        let mut id = 0;
         if event.kind != NOT_KEPT {
-            sql.run(
+            let row: Option<IdRow> = sql.first(
                 APPEND,
                 &[
                     text(batch.agent_id),
                     text(batch.assignment_id),
-                    next.into(),
+                    seq.into(),
                     (&event.kind).into(),
-                    json(&event.data),
+                    data.clone(),
                     event.at.into(),
                 ],
             )?;
+            // Kept before, and shown before.
+            let Some(row) = row else { continue };
+            id = row.id;
+            if REPLACED.contains(&event.kind.as_str()) {
+                sql.run(SUPERSEDE, &[text(batch.assignment_id), seq.into(), (&event.kind).into(), data])?;
+            }
         }
-        next += 1;
+        shown.push(AgentEvent {
+            id,
+            agent_id: batch.agent_id,
+            event_type: event.kind.clone(),
+            data: event.data.clone(),
+            created_at: event.at,
+            assignment_id: session(batch.agent_id, batch.assignment_id),
+            seq,
+        });
     }
     sql.run(TRIM, &[text(batch.agent_id), (TRANSCRIPT_KEEP as u64).into()])?;
-    Ok(next)
+    Ok((next, shown))
+}
+
+/// Between two sessions an agent speaks for itself, under its own id.
+fn session(agent_id: AgentId, assignment_id: AssignmentId) -> Option<AssignmentId> {
+    Some(assignment_id).filter(|id| id.as_u128() != agent_id.as_u128())
+}
+
+#[derive(Deserialize)]
+struct IdRow {
+    id: u64,
+}
+
+/// The newest number of all; 0 before the first event.
+pub fn newest_event(sql: &impl Sql) -> Result<u64, SqlError> {
+    Ok(sql.first::<IdRow>(SELECT_LAST, &[])?.map_or(0, |row| row.id))
+}
+
+/// Below this number some of these agents have lost events; 0 when none has.
+pub fn oldest_event(sql: &impl Sql, agents: &[AgentId]) -> Result<u64, SqlError> {
+    let row: Option<IdRow> = sql.first(SELECT_FIRST, &[json(&agents), (TRANSCRIPT_KEEP as u64).into()])?;
+    Ok(row.map_or(0, |row| row.id))
 }
 
 /// The next number of a session that is kept, by agent.
@@ -250,11 +311,13 @@ pub fn next_seq(sql: &impl Sql, assignment_id: AssignmentId) -> Result<SortedMap
     Ok(rows.into_iter().map(|row| (row.agent_id, row.next_seq)).collect())
 }
 
-/// Events of an agent after this one, or its newest; ascending.
+/// Events of an agent after this one, or its newest before that one; ascending.
 pub fn transcript(
     sql: &impl Sql,
     agent_id: AgentId,
     after_id: Option<u64>,
+    before_id: Option<u64>,
+    assignment_id: Option<AssignmentId>,
     limit: u32,
 ) -> Result<Vec<AgentEvent>, SqlError> {
     #[derive(Deserialize)]
@@ -268,8 +331,12 @@ pub fn transcript(
         at: Ms,
     }
     let rows: Vec<EventRow> = match after_id {
-        Some(after_id) => sql.rows(SELECT_AFTER, &[text(agent_id), after_id.into(), limit.into()])?,
-        None => sql.rows(SELECT_NEWEST, &[text(agent_id), limit.into()])?,
+        Some(after_id) => {
+            sql.rows(SELECT_AFTER, &[text(agent_id), after_id.into(), text_or_null(assignment_id), limit.into()])?
+        }
+        None => {
+            sql.rows(SELECT_NEWEST, &[text(agent_id), before_id.into(), text_or_null(assignment_id), limit.into()])?
+        }
     };
     let event = |row: EventRow| AgentEvent {
         id: row.id,
@@ -277,7 +344,7 @@ pub fn transcript(
         event_type: row.kind,
         data: row.data.0,
         created_at: row.at.0,
-        assignment_id: Some(row.assignment_id),
+        assignment_id: session(row.agent_id, row.assignment_id),
         seq: row.seq,
     };
     Ok(rows.into_iter().map(event).collect())

@@ -11,7 +11,7 @@ use crate::support::{self, TestSql};
 const PARAMETERS_MAX: usize = 100;
 
 /// Where statements are, and the schema they are for.
-const STORES: [(&str, &[Migration]); 8] = [
+const STORES: [(&str, &[Migration]); 9] = [
     ("src/account/store.rs", migrate::ACCOUNT),
     ("src/town/store", migrate::TOWN),
     ("src/town/conversation.rs", migrate::TOWN),
@@ -20,6 +20,7 @@ const STORES: [(&str, &[Migration]); 8] = [
     ("src/requests.rs", migrate::TOWN),
     ("src/requests.rs", migrate::RIG),
     ("src/town_container/store.rs", migrate::CONTAINER),
+    ("src/town_container/tickets.rs", migrate::CONTAINER),
 ];
 
 /// Statements that read what the rules look at, one row, or the history of one: they must not read all of history.

@@ -26,7 +26,10 @@ pub use gastown_core::wire::api::review::{MergeQueue, MergeQueueItem};
 pub use gastown_core::wire::api::service::Meta;
 pub use gastown_core::wire::api::session::{Session, SignIn};
 pub use gastown_core::wire::api::sling::{MayorSling, SlingPlan, SlingResult, SlungBead};
-pub use gastown_core::wire::api::snapshot::{BudgetRow, Escalation, RuntimeStatus, Snapshot, TownStatus};
+pub use gastown_core::wire::api::snapshot::{
+    BreakerStatus, BudgetRow, Escalation, RuntimeStatus, Snapshot, TownStatus,
+};
+pub use gastown_core::wire::api::stream::MintTicket;
 pub use gastown_core::wire::api::town::{NewRig, NewTown, PatchRig, RenameTown, Rig, Town};
 pub use gastown_core::wire::api::ui::{LookAt, MayorCompleted, ShowUi};
 pub use gastown_core::wire::code::Code;
@@ -124,6 +127,12 @@ shapes! {
     Appended { appended: bool }
     Registered { registered: u32 }
     Heeded { success: bool }
+    MintedTicket { ticket: String, url: String, expires_at: Timestamp }
+    AgentTicket { url: String, ticket: String }
+    RigWaits { rig_id: RigId, name: Option<String>, waits: Vec<bead::Wait>, slots: u32, slots_used: u32 }
+    BeadWaits { bead_id: BeadId, title: String, rig_id: RigId, status: String, waits: Vec<bead::Wait> }
+    BreakerRow { scope: String, #[serde(flatten)] breaker: BreakerStatus }
+    TownExplain { waits: Vec<bead::Wait>, rigs: Vec<RigWaits>, beads: Vec<BeadWaits>, breakers: Vec<BreakerRow> }
     GitToken { token: String, expires_at: Option<Timestamp> }
     #[serde(rename_all = "camelCase")]
     ContainerEvent {
@@ -162,7 +171,7 @@ shapes! {
     ModelSlot { role: SlotRole, label: Option<String>, model: String }
     ProfileShown { name: String, title: String, description: String, slots: Vec<ModelSlot>, small_model: String }
     ModelCatalogue {
-        version: String,
+        version: u64,
         default_profile: String,
         fallback: String,
         small_fallback: String,

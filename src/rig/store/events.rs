@@ -23,8 +23,9 @@ const SELECT: &str = "
     where (?1 is null or bead_id = ?1)
       and (?2 is null or agent_id = ?2)
       and (?3 is null or at >= ?3)
+      and (?4 is null or seq < ?4)
     order by seq desc
-    limit ?4 offset ?5";
+    limit ?5";
 
 /// Newest first, of the kinds that stand in one text, parted by blanks.
 const SELECT_KINDS: &str = "
@@ -112,11 +113,11 @@ pub fn list(
     bead_id: Option<BeadId>,
     agent_id: Option<AgentId>,
     since: Option<Timestamp>,
+    before: Option<u64>,
     limit: u32,
-    offset: u32,
 ) -> Result<Vec<Logged>, SqlError> {
     let rows: Vec<Row> =
-        sql.rows(SELECT, &[text_or_null(bead_id), text_or_null(agent_id), since.into(), limit.into(), offset.into()])?;
+        sql.rows(SELECT, &[text_or_null(bead_id), text_or_null(agent_id), since.into(), before.into(), limit.into()])?;
     Ok(rows.into_iter().map(Logged::from).collect())
 }
 

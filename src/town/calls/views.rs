@@ -208,6 +208,10 @@ pub struct AdmissionView {
     pub budget: Vec<api_snapshot::BudgetRow>,
     /// Session slots.
     pub slots: api_snapshot::Slots,
+    /// When the town looks again by itself.
+    pub next_wake: Option<gastown_core::time::Timestamp>,
+    /// Requests that triage has not settled.
+    pub triage_requests: u32,
 }
 
 /// One total of spend.

@@ -110,10 +110,10 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Above this number.
     pub after_seq: Option<u64>,
-    /// At most so many …
+    /// Below this number.
+    pub before: Option<u64>,
+    /// At most so many.
     pub limit: u32,
-    /// … leaving out so many.
-    pub offset: u32,
 }
 
 const SELECT_EVENTS: &str = "
@@ -126,8 +126,9 @@ where kind = 'activity'
   and (?4 is null or agent_id in (select value from json_each(?4)))
   and (?5 is null or at >= ?5)
   and (?6 is null or seq > ?6)
+  and (?7 is null or seq < ?7)
 order by seq desc
-limit ?7 offset ?8";
+limit ?8";
 
 /// A part of the feed, newest first.
 pub fn events(sql: &impl Sql, filter: &EventFilter) -> Result<Vec<StoredFrame>, SqlError> {
@@ -140,8 +141,8 @@ pub fn events(sql: &impl Sql, filter: &EventFilter) -> Result<Vec<StoredFrame>, 
             any(&filter.agents),
             filter.since,
             filter.after_seq,
+            filter.before,
             filter.limit,
-            filter.offset,
         ],
     )?;
     Ok(rows.into_iter().map(StoredFrame::from).collect())

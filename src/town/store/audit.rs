@@ -48,10 +48,10 @@ pub struct AuditFilter {
     pub actions: Vec<String>,
     /// Since then.
     pub since: Option<Timestamp>,
-    /// At most so many …
+    /// Below this number.
+    pub before: Option<u64>,
+    /// At most so many.
     pub limit: u32,
-    /// … leaving out so many.
-    pub offset: u32,
 }
 
 #[derive(Deserialize)]
@@ -71,14 +71,15 @@ from audit
 where (?1 is null or actor in (select value from json_each(?1)))
   and (?2 is null or action in (select value from json_each(?2)))
   and (?3 is null or at >= ?3)
+  and (?4 is null or seq < ?4)
 order by seq desc
-limit ?4 offset ?5";
+limit ?5";
 
 /// A part of the log, newest first.
 pub fn page(sql: &impl Sql, filter: &AuditFilter) -> Result<Vec<StoredChange>, SqlError> {
     let rows: Vec<AuditRow> = sql.rows(
         SELECT_PAGE,
-        params![any(&filter.actors), any(&filter.actions), filter.since, filter.limit, filter.offset],
+        params![any(&filter.actors), any(&filter.actions), filter.since, filter.before, filter.limit],
     )?;
     Ok(rows.into_iter().map(StoredChange::from).collect())
 }

@@ -3,6 +3,7 @@
 use gastown_core::config::ConvoyMergeMode;
 use gastown_core::id::{BeadId, ConvoyId, RigId};
 use gastown_core::protocol::{BeadStatus, EdgeState, TaskShown};
+use gastown_core::time::Timestamp;
 use gastown_core::town::State;
 use gastown_core::town::convoy::{
     Attention, Convoy, ConvoyRig, ConvoyState, Counts, LandingState, Task, TaskEdge, TaskState, Whole,
@@ -12,7 +13,7 @@ use serde_json::Map;
 
 use crate::params;
 use crate::sql::row::{Json, Ms};
-use crate::sql::{Sql, SqlError, Value, json, text};
+use crate::sql::{Sql, SqlError, Value, json, text, text_or_null};
 
 #[derive(Deserialize)]
 struct ConvoyRow {
@@ -137,18 +138,25 @@ const SELECT_PAGE: &str = "
 select convoy_id
 from convoys
 where (?1 is null or state in (select value from json_each(?1)))
+  and (?2 is null or (created_at, convoy_id) < (?2, ?3))
 order by created_at desc, convoy_id desc
-limit ?2 offset ?3";
+limit ?4";
 
 #[derive(Deserialize)]
 struct IdRow {
     convoy_id: ConvoyId,
 }
 
-/// A page of convoys in one of these states (all when none is named), newest first.
-pub fn page(sql: &impl Sql, states: &[ConvoyState], limit: u32, offset: u32) -> Result<Vec<Whole>, SqlError> {
+/// A page of convoys in one of these states (all when none is named), newest first, behind this place.
+pub fn page(
+    sql: &impl Sql,
+    states: &[ConvoyState],
+    after: Option<(Timestamp, ConvoyId)>,
+    limit: u32,
+) -> Result<Vec<Whole>, SqlError> {
     let states = if states.is_empty() { Value::Null } else { json(&states) };
-    let ids: Vec<IdRow> = sql.rows(SELECT_PAGE, params![states, limit, offset])?;
+    let (at, convoy_id) = after.unzip();
+    let ids: Vec<IdRow> = sql.rows(SELECT_PAGE, params![states, at, text_or_null(convoy_id), limit])?;
     ids.into_iter().filter_map(|row| get(sql, row.convoy_id).transpose()).collect()
 }
 

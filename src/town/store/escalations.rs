@@ -107,6 +107,25 @@ pub fn page(sql: &impl Sql, filter: &EscalationFilter) -> Result<Vec<Escalation>
     )
 }
 
+const SELECT_COUNT: &str = "
+select count(*) as total
+from escalations
+where (?1 is null or state in (select value from json_each(?1)))
+  and (?2 is null or severity in (select value from json_each(?2)))
+  and (?3 is null or rig_id in (select value from json_each(?3)))
+  and (?4 is null or category in (select value from json_each(?4)))";
+
+/// How many the same filters let through.
+pub fn count(sql: &impl Sql, filter: &EscalationFilter) -> Result<u32, SqlError> {
+    #[derive(Deserialize)]
+    struct CountRow {
+        total: u32,
+    }
+    let severities: Vec<i64> = filter.severities.iter().map(|severity| level(*severity)).collect();
+    let of = params![any(&filter.states), any(&severities), any(&filter.rigs), any(&filter.categories)];
+    Ok(sql.first::<CountRow>(SELECT_COUNT, of)?.map_or(0, |row| row.total))
+}
+
 const UPSERT: &str = "
 insert into escalations (
   escalation_id, dedup_key, severity, category, code, title, message, rig_id, bead_id, agent_id,

@@ -211,7 +211,7 @@ impl World {
     fn check_history(&self) {
         for bead_id in self.gone.difference(&self.beads.keys().copied().collect()) {
             assert_eq!(store::bead(&self.sql, *bead_id).unwrap(), None);
-            assert_eq!(store::events::list(&self.sql, Some(*bead_id), None, None, 9, 0).unwrap(), Vec::new());
+            assert_eq!(store::events::list(&self.sql, Some(*bead_id), None, None, None, 9).unwrap(), Vec::new());
             assert_eq!(store::reviews_of_bead(&self.sql, *bead_id).unwrap(), Vec::new());
         }
         for (bead_id, bead) in &self.beads {

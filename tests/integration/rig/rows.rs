@@ -234,7 +234,7 @@ fn the_log_is_trimmed_but_for_its_newest_row() {
         store::write(&sql, "command", &Write::Event(event(ms))).unwrap();
     }
     let numbers = || -> Vec<u64> {
-        events::list(&sql, None, None, None, 9, 0).unwrap().into_iter().map(|event| event.seq).collect()
+        events::list(&sql, None, None, None, None, 9).unwrap().into_iter().map(|event| event.seq).collect()
     };
     store::write(&sql, "prune", &Write::Prune(at(2) + EVENTS_KEEP)).unwrap();
     assert_eq!(numbers(), [3, 2]);
@@ -242,7 +242,7 @@ fn the_log_is_trimmed_but_for_its_newest_row() {
     assert_eq!(numbers(), [3]);
     store::write(&sql, "command", &Write::Event(event(4))).unwrap();
     assert_eq!(numbers(), [4, 3]);
-    let row = events::list(&sql, Some(bead(1)), None, Some(at(4)), 9, 0).unwrap().remove(0);
+    let row = events::list(&sql, Some(bead(1)), None, Some(at(4)), None, 9).unwrap().remove(0);
     assert_eq!((row.at, row.kind.as_str(), row.rule.as_deref()), (at(4), "created", Some("command")));
     assert_eq!((row.actor.as_str(), row.new.as_deref(), row.data), ("ann", Some("Fix it"), json!({ "n": 1 })));
 }

@@ -211,7 +211,7 @@ fn the_feed_is_filtered_newest_first() {
     assert_eq!(numbers(EventFilter { agents: vec![AgentId::from_u128(9)], ..all.clone() }), Vec::<u64>::new());
     assert_eq!(numbers(EventFilter { since: Some(at(3)), ..all.clone() }), [4, 3]);
     assert_eq!(numbers(EventFilter { after_seq: Some(3), ..all.clone() }), [4]);
-    assert_eq!(numbers(EventFilter { limit: 1, offset: 1, ..all.clone() }), [3]);
+    assert_eq!(numbers(EventFilter { limit: 1, before: Some(4), ..all.clone() }), [3]);
     let newest = &activity::events(&sql, &all).unwrap()[0];
     assert_eq!((&newest.data["actor"]["kind"], &newest.data["rule"]), (&json!("user"), &json!("mayor_notify")));
 }

@@ -15,6 +15,7 @@ use crate::rig::state::State;
 use crate::rig::wait::{self, WaitCode, WaitScope};
 use crate::rig::{assignment, bead};
 use crate::session::Tokens;
+use crate::text_enum;
 use crate::time::Timestamp;
 
 const MICROS_PER_DOLLAR: f64 = 1_000_000.0;
@@ -61,6 +62,79 @@ pub struct Bead {
     pub tokens: Tokens,
     pub cost_usd: Option<f64>,
     pub budget_usd: Option<f64>,
+}
+
+text_enum! {
+    /// Types of beads that a list may be narrowed to.
+    pub enum RecordType {
+        Issue = "issue",
+        MergeRequest = "merge_request",
+        Molecule = "molecule",
+        Agent = "agent",
+        Message = "message",
+        Convoy = "convoy",
+        Escalation = "escalation",
+    }
+}
+
+/// Something that is no work of a rig, as older clients list it among the beads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its type.
+    pub kind: &'static str,
+    /// Its id, whatever it identifies.
+    pub id: BeadId,
+    /// Where it is.
+    pub status: BeadStatus,
+    /// For people.
+    pub title: String,
+    /// In this rig.
+    pub rig_id: Option<RigId>,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+impl From<Record> for Bead {
+    fn from(record: Record) -> Self {
+        Self {
+            bead_id: record.id,
+            kind: record.kind.to_owned(),
+            status: record.status,
+            title: record.title,
+            body: None,
+            rig_id: record.rig_id,
+            parent_bead_id: None,
+            assignee_agent_bead_id: None,
+            priority: Priority::Medium,
+            labels: SortedSet::new(),
+            metadata: Map::new(),
+            dispatch_attempts: 0,
+            last_dispatch_attempt_at: None,
+            created_by: None,
+            created_at: record.at,
+            updated_at: record.at,
+            closed_at: (record.status == BeadStatus::Closed).then_some(record.at),
+            version: 1,
+            attempt: 1,
+            held: false,
+            staged: false,
+            blocked_by: Vec::new(),
+            convoy_id: None,
+            skipped: false,
+            assignee_name: None,
+            branch: None,
+            pr_url: None,
+            review_state: None,
+            requested_model: None,
+            last_model: None,
+            outcome: None,
+            failure: None,
+            wait: None,
+            tokens: Tokens::default(),
+            cost_usd: None,
+            budget_usd: None,
+        }
+    }
 }
 
 /// What the newest assignment of a bead says about it, when none is live.

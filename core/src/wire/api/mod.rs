@@ -25,5 +25,6 @@ pub mod service;
 pub mod session;
 pub mod sling;
 pub mod snapshot;
+pub mod stream;
 pub mod town;
 pub mod ui;

@@ -99,9 +99,14 @@ impl Escalation {
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
 pub struct TownStatus {
-    pub seq: u64,
+    pub alarm: AlarmStatus,
     pub agents: AgentCounts,
     pub beads: BeadCounts,
+    pub patrol: PatrolCounts,
+    /// Numbers of a tick, which this reconciler does not have: it plans whenever something happens.
+    pub reconciler: Option<Value>,
+    pub recent_events: Vec<RecentEvent>,
+    pub seq: u64,
     pub paused: bool,
     pub pause_reason: Option<String>,
     pub draining: bool,
@@ -111,6 +116,50 @@ pub struct TownStatus {
     pub budget: Vec<BudgetRow>,
     pub runtime: Option<RuntimeStatus>,
     pub needs_attention: u32,
+}
+
+/// When the town looks again by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
+pub struct AlarmStatus {
+    pub next_fire_at: Option<Timestamp>,
+    pub interval_ms: u64,
+    pub interval_label: String,
+}
+
+/// What patrol has to say about agents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
+pub struct PatrolCounts {
+    pub gupp_warnings: u32,
+    pub gupp_escalations: u32,
+    pub stalled_agents: u32,
+    pub orphaned_hooks: u32,
+}
+
+/// A row of the feed in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[expect(missing_docs, reason = "the names are the fields of api.md 6.4")]
+pub struct RecentEvent {
+    pub time: Timestamp,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub message: String,
+}
+
+impl AlarmStatus {
+    /// A town with live work looks every few seconds; one without sleeps until something happens.
+    pub fn of(next_fire_at: Option<Timestamp>, is_active: bool) -> Self {
+        let every = crate::limits::ALARM_LIVE;
+        let interval_ms = if is_active { u64::try_from(every.as_millis()).unwrap_or(u64::MAX) } else { 0 };
+        let interval_label = if is_active { format!("active ({}s)", every.as_secs()) } else { "idle".to_owned() };
+        Self { next_fire_at, interval_ms, interval_label }
+    }
 }
 
 /// Agents by status.

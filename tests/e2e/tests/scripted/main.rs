@@ -8,6 +8,7 @@
 mod convoys;
 mod dispatch;
 mod messages;
+mod older_clients;
 mod reviews;
 mod runtime;
 mod world;
@@ -42,6 +43,16 @@ const TESTS: &[Test] = &[
     ("an_escalation_is_answered_into_the_session", messages::escalation_is_answered),
     ("the_budget_of_the_day_stops_work_uncharged", messages::day_budget),
     ("the_budget_of_a_bead_parks_it", messages::bead_budget),
+    ("older_clients_find_towns_and_rigs_of_a_user", older_clients::accounts),
+    ("older_clients_find_beads", older_clients::beads),
+    ("lists_go_on_where_they_stopped", older_clients::cursors),
+    ("older_clients_find_agents_and_hooks", older_clients::agents),
+    ("older_plugins_find_their_calls", older_clients::agent_calls),
+    ("older_clients_find_the_review_queue", older_clients::review_queue),
+    ("older_clients_find_escalations_and_the_feed", older_clients::people),
+    ("older_clients_find_the_mayor_and_its_tools", older_clients::mayor),
+    ("older_runtimes_find_their_calls_and_settings", older_clients::container),
+    ("repeats_side_by_side_have_one_effect", older_clients::repeats),
     ("a_molecule_is_advanced_to_its_end", messages::molecule),
 ];
 
