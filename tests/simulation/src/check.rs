@@ -1,7 +1,10 @@
 //! The sentences of domain.md 12 that one plan cannot show: about a row and what it was before, about the Town and its
 //! rigs together, about the remote, and about the end of a run.
 
+mod forge;
+mod messages;
 mod town;
+mod work;
 
 use std::collections::BTreeSet;
 
@@ -21,6 +24,17 @@ use gastown_core::town::{self as of_town};
 use crate::happening::RigNo;
 use crate::rig::Disk;
 use crate::world::World;
+
+/// What a commit of a rig orders, and what it does to work, messages and pull requests.
+pub(crate) fn rig_orders(world: &mut World, rig: RigNo, planned: &Planned) {
+    let mut breaches = Vec::new();
+    forge::orders(world, rig, planned, &mut breaches);
+    messages::orders(world, rig, planned, &mut breaches);
+    work::writes(world, rig, planned, &mut breaches);
+    for breach in breaches {
+        world.violated(format!("rig {rig}: {breach}"));
+    }
+}
 
 /// Rows against what they were.
 pub(crate) fn rig_writes(world: &mut World, rig: RigNo, planned: &Planned) {
@@ -219,6 +233,8 @@ pub(crate) fn is_quiet(world: &World) -> bool {
                     && disk.unacknowledged() == 0
                     // What cannot be followed is asked for again, and goes on when the forge answers.
                     && state.watches.values().all(|watch| watch.state != WatchState::Degraded)
+                    // A nudge that waits for the next session is forgotten in time.
+                    && state.nudges.values().all(|nudge| !nudge.is_live())
                     && unfinished(world, state).is_empty()
             }
             _ => true,
@@ -291,6 +307,9 @@ pub(crate) fn at_rest(world: &mut World) {
         sentences.push("stuck: a message to the mayor is not delivered".to_owned());
     }
     sentences.extend(town::at_rest(world));
+    forge::at_rest(world, &mut sentences);
+    messages::at_rest(world, &mut sentences);
+    work::at_rest(world, &mut sentences);
     if let Some(sentence) = sentences.into_iter().next() {
         world.violated(sentence);
     }

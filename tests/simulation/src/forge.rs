@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gastown_core::id::BeadId;
-use gastown_core::rig::Effect;
+use gastown_core::rig::bead::BeadStatus;
 use gastown_core::rig::event::{Event, ForgeCall, ForgeFact};
 use gastown_core::rig::pr::{Checks, ForgeError, ForgeErrorClass, Mergeable, OpenedPr, PrState, Snapshot};
 use gastown_core::rig::review::{Finding, ReviewState};
+use gastown_core::rig::{Effect, Receipt};
 use gastown_core::time::Timestamp;
 
 use crate::chance::Chance;
@@ -352,9 +353,27 @@ impl World {
 
     /// An answer of the forge, or its absence.
     pub(crate) fn forge_answers(&mut self, rig: RigNo, life: Life, ask: &Ask, fact: ForgeFact) {
-        if self.rigs[rig].life == life {
-            self.rig_observes(rig, vec![Event::ForgeAnswered(ask.review_id, fact)]);
+        if self.rigs[rig].life != life {
+            return;
         }
+        let is_bad = match &fact {
+            ForgeFact::Polled { snapshot: Some(snapshot), .. } => is_bad_news(snapshot),
+            _ => false,
+        };
+        let is_failed = matches!(fact, ForgeFact::Failed(..));
+        let before = self.failed_beads(rig);
+        let receipts = self.rig_observes(rig, vec![Event::ForgeAnswered(ask.review_id, fact)]);
+        if is_bad && receipts.contains(&Receipt::Applied) {
+            self.bad_news.insert(ask.review_id, self.now);
+        }
+        if is_failed && self.failed_beads(rig) != before {
+            self.violated(format!("7.6: an error of the forge fails work of {}", ask.review_id));
+        }
+    }
+
+    fn failed_beads(&self, rig: RigNo) -> usize {
+        let disk = self.rigs[rig].disk.as_ref();
+        disk.map_or(0, |disk| disk.beads.values().filter(|bead| bead.status == BeadStatus::Failed).count())
     }
 
     /// The forge is out of order for a while, or wants other credentials.
@@ -416,6 +435,15 @@ impl World {
         touch_request(&mut forge.requests[place], touch, remote, chance, *now);
         self.note(|| format!("somebody at the forge of rig {rig}: {touch:?} of {}", place + 1));
     }
+}
+
+/// Whether a pull request that looks like this must not be merged by itself.
+fn is_bad_news(snapshot: &Snapshot) -> bool {
+    snapshot.changes_requested
+        || snapshot.threads > 0
+        || snapshot.awaiting_approval
+        || matches!(snapshot.checks, Checks::Red | Checks::Pending)
+        || snapshot.mergeable == Mergeable::Conflict
 }
 
 fn touch_request(request: &mut Request, touch: Touch, remote: &mut Remote, chance: &mut Chance, now: Timestamp) {

@@ -2,7 +2,7 @@
 
 use gastown_core::id::{InstanceId, JobId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
-use gastown_core::rig::command::{Done, Judge};
+use gastown_core::rig::command::{Done, Judge, NewMail};
 use gastown_core::rig::event::ForgeFact;
 use gastown_core::session::{JobAnswer, SessionAnswer, SessionKey, StartAnswer};
 use gastown_core::wire::control::JobOrder;
@@ -56,6 +56,11 @@ pub(crate) enum AgentCall {
     Judge(Judge),
     SetStatus(SessionKey),
     SetCheckpoint(SessionKey),
+    /// It has done the step of this place.
+    Advance(SessionKey, u32),
+    ReadMail(SessionKey),
+    ReadNudge(SessionKey),
+    Mail(SessionKey, NewMail),
 }
 
 /// How an agent's call ended.

@@ -4,7 +4,7 @@
 //! comes to an end or waits for a person. Nothing here reads a clock or draws from anything but the seed.
 //!
 //! Reading order: `happening` (what can happen), `world` (the loop), `faults` (what goes wrong), `rig` and `town` (the
-//! objects), `keeper` and `runtime`, `git`, `forge`, `people`, `check` (what must hold), `timeline` and `shrink` (how a failure
+//! objects), `keeper` and `runtime`, `git`, `forge`, `people`, `messages`, `molecules`, `check` (what must hold), `timeline` and `shrink` (how a failure
 //! is told).
 
 #![expect(
@@ -20,6 +20,8 @@ mod forge;
 mod git;
 mod happening;
 mod keeper;
+mod messages;
+mod molecules;
 mod people;
 mod queue;
 mod rig;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gastown_core::config::{MergeStrategy, ReviewMode, TownConfig};
-use gastown_core::id::{AgentId, BeadId, MessageId};
+use gastown_core::id::{AgentId, BeadId, MessageId, RigId};
 use gastown_core::protocol::Priority;
 use gastown_core::rig::agent::AgentRole;
-use gastown_core::rig::bead::{BeadStatus, HELD};
-use gastown_core::rig::command::{BeadPatch, NewBead};
+use gastown_core::rig::bead::{BeadStatus, HELD, PR_FIXUP};
+use gastown_core::rig::command::{BeadPatch, NewBead, Submit};
 use gastown_core::rig::review::Verdict;
 use gastown_core::rig::{self, Refusal};
 use gastown_core::sorted::SortedSet;
@@ -47,6 +47,10 @@ pub(crate) enum Deed {
     Convoy(ConvoyDeed),
     /// Something at a forge.
     AtForge,
+    /// A word to an agent.
+    Tell,
+    /// This work belongs to another rig.
+    Move(BeadId),
 }
 
 /// What people know.
@@ -58,6 +62,8 @@ pub(crate) struct People {
     config: TownConfig,
     /// Until then people come back and answer what waits for them.
     pub(crate) answers_until: Option<Timestamp>,
+    /// Work that somebody deleted.
+    pub(crate) deleted: BTreeSet<BeadId>,
     /// Whether somebody closed an escalation by hand.
     pub(crate) has_acknowledged: bool,
 }
@@ -92,6 +98,9 @@ impl World {
         }
         for _ in 0..self.times(Fault::Reviewers, 12.0) {
             deeds.push((self.people_chance.between(120_000, active_ms), Deed::AtForge));
+        }
+        for _ in 0..self.people_chance.between(0, 12) {
+            deeds.push((self.people_chance.between(30_000, active_ms), Deed::Tell));
         }
         for _ in 0..self.times(Fault::Config, 4.0) {
             deeds.push((self.people_chance.between(0, active_ms), Deed::Configure));
@@ -148,6 +157,8 @@ impl World {
             }
             Deed::RestartMayor => drop(self.town_handles("a restart of the mayor", town::Command::RestartMayor)),
             Deed::Convoy(deed) => self.acts_on_convoys(deed),
+            Deed::Tell => self.person_tells(),
+            Deed::Move(bead_id) => self.move_on(bead_id),
             Deed::AtForge => self.person_acts_at_forge(),
             Deed::ResetBreaker => drop(self.town_handles("a reset of the breaker", town::Command::ResetBreaker)),
             Deed::Acknowledge => {
@@ -179,14 +190,25 @@ impl World {
             created_by: "ann".to_owned(),
             ..NewBead::default()
         };
-        if self.people_chance.happens(0.08) {
+        if self.people_chance.happens(0.12) {
             new.labels.insert(HELD.to_owned());
+        }
+        if self.people_chance.happens(0.05) {
+            self.is_a_fixup(rig, &mut new);
+        }
+        if new.labels.contains(HELD) && self.people_chance.happens(0.6) {
+            let at = self.now + self.people_chance.span(1_000, 300_000);
+            self.queue.add(at, Happening::PersonActs { deed: Deed::Move(bead_id) });
         }
         let command = rig::Command::CreateBead(new);
         match self.rig_handles(rig, "a sling", command.clone()) {
             Some(Ok(_)) => {
                 if !self.people.beads.contains(&(rig, bead_id)) {
                     self.people.beads.push((rig, bead_id));
+                }
+                if self.people_chance.happens(0.25) {
+                    let (label, command) = self.steps_for(bead_id);
+                    self.rig_handles(rig, label, command);
                 }
                 if self.people_chance.happens(self.faults.chance(Fault::Doubled, 0.05)) {
                     self.rig_handles(rig, "a sling, again", command);
@@ -199,6 +221,15 @@ impl World {
                 self.queue.add(at, Happening::PersonActs { deed: Deed::Sling { rig, bead_id } });
             }
         }
+    }
+
+    /// Work on the branch of a pull request that is there already.
+    fn is_a_fixup(&mut self, rig: RigNo, new: &mut NewBead) {
+        let branch = format!("fix/{}", self.people.beads.len());
+        self.remotes[rig].moves(&branch);
+        new.labels.insert(PR_FIXUP.to_owned());
+        new.metadata.insert("branch".to_owned(), branch.into());
+        new.metadata.insert("pr_url".to_owned(), format!("https://example.com/{rig}/pull/99").into());
     }
 
     /// Somebody changes their mind about a bead, its review or its rework, or about an agent.
@@ -220,7 +251,37 @@ impl World {
             _ => Some(self.about_bead(rig, about, &own)),
         };
         if let Some((label, command)) = command {
-            self.rig_handles(rig, label, command);
+            self.does(rig, about, label, command);
+        }
+    }
+
+    /// Work is handed to another rig, and may begin there.
+    fn move_on(&mut self, bead_id: BeadId) {
+        let Some(rig) = self.people.beads.iter().find(|known| known.1 == bead_id).map(|known| known.0) else { return };
+        let to = self.rigs[(rig + 1) % self.rigs.len()].rig_id;
+        let actor = "ann".to_owned();
+        self.does(rig, bead_id, "a move", rig::Command::MoveBead { bead_id, to, actor: actor.clone() });
+        if self.people_chance.happens(0.3) {
+            // Whoever has moved it thinks that it was there all along, and is early.
+            let patch = BeadPatch { remove_labels: [HELD.to_owned()].into_iter().collect(), ..BeadPatch::default() };
+            self.does(rig, bead_id, "the end of a hold", rig::Command::UpdateBead { bead_id, patch, actor });
+        }
+    }
+
+    /// Asks a rig for something about a bead, and remembers where it is then.
+    fn does(&mut self, rig: RigNo, about: BeadId, label: &'static str, command: rig::Command) {
+        let is_deletion = matches!(command, rig::Command::DeleteBead { .. });
+        let to = match &command {
+            rig::Command::MoveBead { to, .. } => self.rigs.iter().position(|rig| rig.rig_id == *to),
+            _ => None,
+        };
+        let is_done = self.rig_handles(rig, label, command).is_some_and(|answer| answer.is_ok());
+        if let Some(to) = to.filter(|_| is_done) {
+            let known = self.people.beads.iter_mut().filter(|known| known.1 == about);
+            known.for_each(|known| known.0 = to);
+        }
+        if is_deletion && is_done {
+            self.people.deleted.insert(about);
         }
     }
 
@@ -228,9 +289,10 @@ impl World {
         let actor = "ann".to_owned();
         let labels = self.rigs[rig].disk.as_ref().and_then(|disk| disk.beads.get(&bead_id)).map(|bead| &bead.labels);
         let labels = labels.cloned().unwrap_or_default();
+        let rigs: Vec<RigId> = self.rigs.iter().map(|rig| rig.rig_id).collect();
         let patch = |patch: BeadPatch| rig::Command::UpdateBead { bead_id, patch, actor: "ann".to_owned() };
         let chance = &mut self.people_chance;
-        match chance.between(0, 12) {
+        match chance.between(0, 17) {
             0 => ("a close", rig::Command::CloseBead { bead_id, actor }),
             1 => ("a failure by hand", rig::Command::FailBead { bead_id, reason: None, actor }),
             2 | 3 => {
@@ -250,6 +312,18 @@ impl World {
             9 => ("a claim", patch(BeadPatch { status: Some(BeadStatus::InProgress), ..BeadPatch::default() })),
             10 => ("the end of a claim", patch(BeadPatch { status: Some(BeadStatus::Open), ..BeadPatch::default() })),
             11 => ("a deletion", rig::Command::DeleteBead { bead_id, actor }),
+            12 | 13 => {
+                let to = chance.pick(&rigs).copied().unwrap_or(RigId::from_u128(0));
+                ("a move", rig::Command::MoveBead { bead_id, to, actor })
+            }
+            14 => self.steps_for(bead_id),
+            15 | 16 => {
+                let branch = format!("by-hand/{}", chance.between(1, 9));
+                self.remotes[rig].moves(&branch);
+                let commit = self.remotes[rig].head(&branch).cloned().filter(|_| self.people_chance.happens(0.7));
+                let submit = Submit { bead_id, branch, commit, summary: None, agent_id: None, actor };
+                ("work by hand", rig::Command::Submit(submit))
+            }
             _ => ("a new title", patch(BeadPatch { title: Some("Another title".to_owned()), ..BeadPatch::default() })),
         }
     }

@@ -1,15 +1,18 @@
 //! A Rig as its Durable Object runs it (`src/rig`): live rows in memory, every commit in one step, effects afterwards,
 //! and a disk from which a new life begins. The disk is what SQL would hold: the fold of all writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gastown_core::id::{AssignmentId, BeadId, ConvoyId, IdSeed, RigId, TownId};
+use gastown_core::id::{AssignmentId, BeadId, ConvoyId, IdSeed, MailId, NudgeId, RigId, TownId};
 use gastown_core::prompt::Nonce;
 use gastown_core::protocol::{Batch, BatchReply, Frame, Outbox, OutboxRow, RigToTown, Spending, TownState, TownToRig};
 use gastown_core::rig::assignment::{Assignment, Phase};
 use gastown_core::rig::bead::{Bead, Edge};
 use gastown_core::rig::breaker::Breaker;
+use gastown_core::rig::mail::Mail;
+use gastown_core::rig::molecule::StepState;
+use gastown_core::rig::nudge::NudgeState;
 use gastown_core::rig::plan::apply;
 use gastown_core::rig::review::Review;
 use gastown_core::rig::state::{Rig, RigStatus};
@@ -49,6 +52,11 @@ pub(crate) struct Disk {
     edges: BTreeMap<(BeadId, BeadId), Edge>,
     pub(crate) convoys: BTreeMap<ConvoyId, Usage>,
     pub(crate) days: BTreeMap<String, Usage>,
+    pub(crate) mail: BTreeMap<MailId, Mail>,
+    pub(crate) nudges: BTreeMap<NudgeId, NudgeState>,
+    pub(crate) steps: BTreeMap<(BeadId, u32), StepState>,
+    /// Steps that were closed, by whom: a repeated request gets its first answer.
+    requests: BTreeSet<(AssignmentId, u32)>,
 }
 
 impl Disk {
@@ -63,6 +71,10 @@ impl Disk {
             edges: BTreeMap::new(),
             convoys: BTreeMap::new(),
             days: BTreeMap::new(),
+            mail: BTreeMap::new(),
+            nudges: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            requests: BTreeSet::new(),
         }
     }
 
@@ -84,6 +96,9 @@ impl Disk {
             Write::Bead(bead) => drop(self.beads.insert(bead.bead_id, (**bead).clone())),
             Write::Assignment(row) => drop(self.assignments.insert(row.assignment_id, (**row).clone())),
             Write::Review(review) => drop(self.reviews.insert(review.bead_id, (**review).clone())),
+            Write::Mail(mail) => drop(self.mail.insert(mail.mail_id, mail.clone())),
+            Write::Nudge(nudge) => drop(self.nudges.insert(nudge.nudge_id, nudge.state)),
+            Write::Step(step) => drop(self.steps.insert((step.molecule_id, step.idx), step.state)),
             Write::Edge(edge) => drop(self.edges.insert((edge.bead_id, edge.blocker_id), edge.clone())),
             Write::Usage(Scope::Convoy(convoy_id), spent) => drop(self.convoys.insert(*convoy_id, *spent)),
             Write::Usage(Scope::Day(day), spent) => drop(self.days.insert(day.clone(), *spent)),
@@ -92,6 +107,7 @@ impl Disk {
                 self.beads.remove(bead_id);
                 self.reviews.remove(bead_id);
                 self.edges.retain(|(a, b), _| a != bead_id && b != bead_id);
+                self.steps.retain(|(molecule_id, _), _| molecule_id != bead_id);
             }
             Write::Outbox(row) => {
                 self.next_seq = self.next_seq.max(row.seq + 1);
@@ -186,6 +202,18 @@ impl RigObject {
     /// Live rows, as the newest commit left them.
     pub(crate) fn rows(&self) -> Option<&State> {
         self.memory.as_ref().or_else(|| self.disk.as_ref().map(|disk| &disk.live))
+    }
+
+    /// Whether this step was not closed by this assignment before.
+    pub(crate) fn is_first_time(&self, assignment_id: AssignmentId, step: u32) -> bool {
+        self.disk.as_ref().is_none_or(|disk| !disk.requests.contains(&(assignment_id, step)))
+    }
+
+    /// The answer to this request is kept.
+    pub(crate) fn remember(&mut self, assignment_id: AssignmentId, step: u32) {
+        if let Some(disk) = &mut self.disk {
+            disk.requests.insert((assignment_id, step));
+        }
     }
 
     /// Why beads wait; empty right after a crash.
@@ -327,6 +355,7 @@ impl World {
             self.tell_rig(rig, label, &planned);
         }
         check::rig_writes(self, rig, &planned);
+        check::rig_orders(self, rig, &planned);
         let Planned { mut state, writes, effects, wake_at, .. } = planned;
         let wake_at = [wake_at, state.outbox.resend_at()].into_iter().flatten().min();
         state.forget();

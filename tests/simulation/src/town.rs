@@ -1,9 +1,9 @@
 //! The Town as its Durable Object runs it (`src/town`): as the Rig, with the runtime's identity and the mayor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gastown_core::config::TownConfig;
-use gastown_core::id::{AgentId, BeadId, ConvoyId, EscalationId, IdSeed, RigId, TownId};
+use gastown_core::id::{AgentId, BeadId, ConvoyId, EscalationId, IdSeed, MailId, RigId, TownId};
 use gastown_core::prompt::Nonce;
 use gastown_core::protocol::{Batch, BatchReply, Outbox, OutboxRow, RigToTown, TownToRig};
 use gastown_core::session::{Over, SessionFact, SessionKey, Usage};
@@ -41,6 +41,8 @@ pub(crate) struct Disk {
     pub(crate) triage: BTreeMap<BeadId, TriageRequest>,
     pub(crate) usage: BTreeMap<(String, Spender), Usage>,
     outboxes: BTreeMap<RigId, (BTreeMap<u64, OutboxRow<TownToRig>>, u64)>,
+    /// Mail that stays in the town.
+    pub(crate) mail: BTreeSet<MailId>,
 }
 
 impl Disk {
@@ -54,6 +56,7 @@ impl Disk {
             triage: BTreeMap::new(),
             usage: BTreeMap::new(),
             outboxes: BTreeMap::new(),
+            mail: BTreeSet::new(),
         }
     }
 
@@ -83,6 +86,7 @@ impl Disk {
                 self.outboxes.remove(rig_id);
                 self.triage.retain(|_, request| request.rig_id != *rig_id);
             }
+            Write::Mail(mail) => drop(self.mail.insert(mail.mail_id)),
             Write::Convoy(row) => drop(self.convoys.insert(row.convoy_id, (**row).clone())),
             Write::ConvoyRig(row) => drop(self.parts.insert((row.convoy_id, row.rig_id), row.clone())),
             Write::Task(row) => drop(self.tasks.insert(row.bead_id, (**row).clone())),

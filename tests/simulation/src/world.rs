@@ -1,9 +1,10 @@
 //! One town with everything around it, and the loop that lets it live.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use gastown_core::id::{AgentId, InstanceId, RigId, TownId};
+use gastown_core::id::{AgentId, BeadId, InstanceId, RigId, TownId};
 use gastown_core::limits::{AGENT_IDLE, HEARTBEAT};
 use gastown_core::models::Catalogue;
 use gastown_core::session::{SessionKey, StartAnswer};
@@ -16,6 +17,7 @@ use crate::forge::{self, Forge};
 use crate::git::Remote;
 use crate::happening::{Answer, Caller, Happening, Order};
 use crate::keeper::Keeper;
+use crate::messages::Letters;
 use crate::people::{ACTIVE, Deed, People};
 use crate::queue::Queue;
 use crate::rig::RigObject;
@@ -37,6 +39,9 @@ pub(crate) struct World {
     pub(crate) remotes: Vec<Remote>,
     pub(crate) forges: Vec<Forge>,
     pub(crate) people: People,
+    pub(crate) letters: Letters,
+    /// When a rig was last told that something is wrong with a pull request.
+    pub(crate) bad_news: BTreeMap<BeadId, Timestamp>,
     pub(crate) ids: Chance,
     pub(crate) net: Chance,
     pub(crate) runtime_chance: Chance,
@@ -82,6 +87,8 @@ impl World {
             remotes,
             forges,
             people: People::default(),
+            letters: Letters::default(),
+            bad_news: BTreeMap::new(),
             ids,
             net: Chance::new(seed, 3),
             runtime_chance: Chance::new(seed, 4),

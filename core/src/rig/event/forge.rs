@@ -65,6 +65,7 @@ pub(super) fn forge_answered(plan: &mut Plan, review_id: BeadId, fact: ForgeFact
         }
         ForgeFact::Polled { number, asked_at, snapshot } => polled(plan, &review, number, asked_at, snapshot),
         ForgeFact::Merged(commit) => {
+            pr::recovered(plan, review_id);
             plan.update_watch(review_id, |watch| watch.state = WatchState::Merged);
             review::merged(plan, review_id, Some(commit));
             Receipt::Applied

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gastown_core::id::{AgentId, InstanceId, RigRef};
 use gastown_core::rig::command::{Done, Judge};
 use gastown_core::rig::review::Verdict;
-use gastown_core::rig::{self, Refusal};
+use gastown_core::rig::{self, Applied, Refusal};
 use gastown_core::session::{
     Beat, ErrorKind, Kind, Over, Role, SessionFact, SessionKey, StartAnswer, StartFailureCode, Step, Usage,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Session {
     base_from: Option<String>,
     commit: Option<String>,
     head: Option<String>,
+    /// The step that it waits for an answer about.
+    asks: Option<u32>,
     idle_since: Option<Timestamp>,
     progress_at: Option<Timestamp>,
     usage: Usage,
@@ -109,6 +111,7 @@ impl World {
                 base_from: order.base_from,
                 commit: order.commit,
                 head: None,
+                asks: None,
                 idle_since: None,
                 progress_at: None,
                 usage: Usage::default(),
@@ -264,10 +267,31 @@ impl World {
         if self.runtime_chance.happens(0.2) {
             self.agent_calls(key, AgentCall::SetStatus(key));
         }
+        if let Some(rig) = session.rig {
+            self.agent_talks(rig, key);
+            if self.agent_takes_a_step(rig, key) {
+                return;
+            }
+        }
         match session.kind.role() {
             Role::Refinery => self.refinery_judges(&session),
             Role::Polecat | Role::Triage => self.polecat_delivers(&session),
             Role::Mayor => (),
+        }
+    }
+
+    /// An agent reads what it was sent, and writes to others.
+    fn agent_talks(&mut self, rig: RigNo, key: SessionKey) {
+        if self.runtime_chance.happens(0.2) {
+            self.agent_calls(key, AgentCall::ReadMail(key));
+        }
+        if self.runtime_chance.happens(0.1) {
+            self.agent_calls(key, AgentCall::ReadNudge(key));
+        }
+        if self.runtime_chance.happens(0.12)
+            && let Some(mail) = self.agent_writes(rig, key)
+        {
+            self.agent_calls(key, AgentCall::Mail(key, mail));
         }
     }
 
@@ -329,8 +353,9 @@ impl World {
         let head = self.remotes[rig].head(&branch).cloned();
         let commit = if self.runtime_chance.happens(0.1) { None } else { head };
         let pr_url = self.agent_opens_pr(rig, &branch);
-        let done =
-            Done { session: key, branch, commit, summary: Some("It is done.".to_owned()), files: Vec::new(), pr_url };
+        let count = self.runtime_chance.between(0, 25);
+        let files = (0..count).map(|n| format!("src/{}.rs", (n * 7 + key.epoch) % 40)).collect();
+        let done = Done { session: key, branch, commit, summary: Some("It is done.".to_owned()), files, pr_url };
         self.agent_calls(key, AgentCall::Done(done));
     }
 
@@ -350,7 +375,10 @@ impl World {
         self.agent_calls(key, AgentCall::Judge(judge));
     }
 
-    fn agent_calls(&mut self, key: SessionKey, call: AgentCall) {
+    pub(crate) fn agent_calls(&mut self, key: SessionKey, call: AgentCall) {
+        if let (AgentCall::Advance(_, step), Some(session)) = (&call, self.runtime.live_mut(key)) {
+            session.asks = Some(*step);
+        }
         self.call(Happening::AgentCalls { key, call: call.clone(), tries: 1 });
         let late = self.now + Duration::from_secs(20);
         self.queue.add(late, Happening::AgentHears { key, call, tries: 1, heard: AgentHeard::Silence });
@@ -362,6 +390,16 @@ impl World {
         if self.net.happens(self.faults.chance(Fault::RigCrash, 0.02)) {
             self.rig_crashes(rig);
         }
+        let heard = match self.rig_is_asked(rig, &call) {
+            Some(Ok(_)) => AgentHeard::Taken,
+            Some(Err(Refusal::StaleAssignment { .. })) => AgentHeard::Stale,
+            Some(Err(_)) | None => AgentHeard::Refused,
+        };
+        self.call(Happening::AgentHears { key, call, tries, heard });
+    }
+
+    /// One call of an agent, as the rig's routes read it.
+    fn rig_is_asked(&mut self, rig: RigNo, call: &AgentCall) -> Option<Result<Applied, Refusal>> {
         let (label, command) = match call.clone() {
             AgentCall::Done(done) => ("done", rig::Command::Done(done)),
             AgentCall::Judge(judge) => ("a verdict", rig::Command::Judge(judge)),
@@ -372,13 +410,27 @@ impl World {
                 let data = serde_json::json!({ "epoch": session.epoch });
                 ("a checkpoint", rig::Command::SetCheckpoint { session, data })
             }
+            AgentCall::ReadMail(session) => ("mail that was read", self.agent_reads_mail(rig, session)?),
+            AgentCall::ReadNudge(session) => ("a nudge that was read", self.agent_reads_nudge(rig, session)?),
+            AgentCall::Mail(session, mail) => {
+                // Only a live session passes the door.
+                let state = self.rigs[rig].rows()?;
+                state.assignments.get(&session.assignment_id).filter(|row| row.is_live())?;
+                return self.posts(rig, mail);
+            }
+            AgentCall::Advance(session, step) => {
+                if !self.rigs[rig].is_first_time(session.assignment_id, step) {
+                    return Some(Ok(Applied::Written));
+                }
+                let command = rig::Command::AdvanceMolecule { session, summary: format!("Step {step} is done.") };
+                let answer = self.rig_handles(rig, "a step", command);
+                if answer.as_ref().is_some_and(Result::is_ok) {
+                    self.rigs[rig].remember(session.assignment_id, step);
+                }
+                return answer;
+            }
         };
-        let heard = match self.rig_handles(rig, label, command) {
-            Some(Ok(_)) => AgentHeard::Taken,
-            Some(Err(Refusal::StaleAssignment { .. })) => AgentHeard::Stale,
-            Some(Err(_)) | None => AgentHeard::Refused,
-        };
-        self.call(Happening::AgentHears { key, call, tries, heard });
+        self.rig_handles(rig, label, command)
     }
 
     /// The answer to an agent's call, or its absence.
@@ -387,6 +439,16 @@ impl World {
             return;
         }
         let is_result = matches!(call, AgentCall::Done(_) | AgentCall::Judge(_));
+        let is_step = match call {
+            AgentCall::Advance(_, step) => self.runtime.live(key).is_some_and(|session| session.asks == Some(step)),
+            _ => false,
+        };
+        if is_step
+            && heard != AgentHeard::Silence
+            && let Some(session) = self.runtime.live_mut(key)
+        {
+            session.asks = None;
+        }
         match heard {
             AgentHeard::Taken if is_result => {
                 self.session_ends(key, Over::Completed("its result was taken".to_owned()))
@@ -399,19 +461,25 @@ impl World {
                 }
                 self.beat_early();
             }
-            AgentHeard::Silence if is_result && tries < 6 => {
-                self.call(Happening::AgentCalls { key, call: call.clone(), tries: tries + 1 });
-                let late = self.now + Duration::from_secs(20);
-                self.queue.add(late, Happening::AgentHears { key, call, tries: tries + 1, heard });
-            }
+            AgentHeard::Silence if is_result && tries < 6 => self.agent_asks_again(key, call, tries),
             AgentHeard::Silence if is_result => {
                 let now = self.now;
                 if let Some(session) = self.runtime.live_mut(key) {
                     session.idle_since = Some(now);
                 }
             }
+            AgentHeard::Taken | AgentHeard::Refused if is_step => self.session_moves_in(key, 500, 30_000),
+            // Only the first answer moves it on; a session that heard nothing asks again.
+            AgentHeard::Silence if is_step && tries < 6 => self.agent_asks_again(key, call, tries),
             AgentHeard::Taken | AgentHeard::Refused | AgentHeard::Silence => (),
         }
+    }
+
+    fn agent_asks_again(&mut self, key: SessionKey, call: AgentCall, tries: u32) {
+        self.call(Happening::AgentCalls { key, call: call.clone(), tries: tries + 1 });
+        let late = self.now + Duration::from_secs(20);
+        let heard = AgentHeard::Silence;
+        self.queue.add(late, Happening::AgentHears { key, call, tries: tries + 1, heard });
     }
 
     /// The agent is told to bring its work to an end.
