@@ -17,17 +17,44 @@ const ADVICE: readonly Advice[] = [
   },
   {
     codes: ["terminal_bead", "illegal_transition"],
-    families: ["bead", "verdict", "triage"],
+    families: ["bead", "verdict", "triage", "convoy", "assign"],
     text: (error, offered) => `${stateNow(error)}${fitting(offered)}`,
   },
   {
     codes: ["unknown_reference", "not_found"],
-    families: ["mail", "sling", "bead"],
+    families: ["mail", "sling", "bead", "batch", "assign", "convoy"],
     text: () => "Use an id that a tool gave you; never invent one.",
   },
   {
+    codes: ["verdict_required"],
+    families: ["done"],
+    text: () => "Say approve, request_changes or reject.",
+  },
+  {
+    codes: ["plan_unclear"],
+    families: ["batch"],
+    text: () => "Give depends_on to the tasks, or parallel: true if they are independent.",
+  },
+  {
+    codes: ["dependency_cycle"],
+    families: ["batch", "bead", "convoy"],
+    text: ({ details }) => {
+      const cycle = details["cycle"];
+      return Array.isArray(cycle) ? `They wait in this order: ${cycle.map(String).join(" → ")}.` : "";
+    },
+  },
+  {
+    codes: ["agent_busy", "bead_assigned"],
+    families: ["assign"],
+    text: ({ details }) => {
+      const bead = details["bead_id"] ? ` bead ${String(details["bead_id"])}` : " something else";
+      const agent = details["agent_id"] ? `Agent ${String(details["agent_id"])}` : "That agent";
+      return `${agent} works on${bead}.`;
+    },
+  },
+  {
     codes: ["probable_duplicate"],
-    families: ["sling"],
+    families: ["sling", "batch"],
     text: ({ details }) =>
       `You already slung this as bead ${String(details["bead_id"] ?? "of the list")}. Pass allow_duplicate only if it is really wanted twice.`,
   },

@@ -2,11 +2,11 @@
 
 import { z } from "zod";
 
-import { get, post } from "./client.ts";
+import { type ApiError, get, post } from "./client.ts";
 import { block, oneLine } from "./mark.ts";
 import { segment } from "./session.ts";
 import { row } from "./tool.ts";
-import type { Bead, Mail, PrimeContext, VerdictReply } from "./wire.ts";
+import type { Bead, Mail, Molecule, MoleculeStep, PrimeContext, VerdictReply } from "./wire.ts";
 
 const text = z.string().trim().min(1);
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
@@ -29,6 +29,16 @@ export const beadStatus = row<Bead>()({
   args: { bead_id: [text, "the bead's id, as a tool or your prompt gave it"] },
   request: ({ bead_id }, { paths }) => get(`${paths.rig}/beads/${segment(bead_id)}`),
   result: ({ data }) => block("bead", json(data)),
+});
+
+export const beadClose = row<Bead>()({
+  name: "gt_bead_close",
+  family: "bead",
+  description: "Close your own bead, when there is nothing to submit. Work that changed files goes through gt_done.",
+  args: { bead_id: [text, "your bead's id"] },
+  request: ({ bead_id }, { paths, agentId }) =>
+    post(`${paths.rig}/beads/${segment(bead_id)}/close`, { agent_id: agentId }),
+  result: (_, { bead_id }) => `Closed bead ${oneLine(bead_id)}.`,
 });
 
 export const done = row<{ done: true; bead_id?: string | null }>()({
@@ -107,6 +117,56 @@ export const mailCheck = row<Mail[]>()({
   afterwards: ({ data }, { paths }) => acknowledge(paths.agent, data),
 });
 
+export const escalate = row<{ id: string; priority?: string }>()({
+  name: "gt_escalate",
+  family: "report",
+  description: "Ask people to decide or to help, when you cannot go on by yourself or something is wrong beyond your task.",
+  args: {
+    title: [text.max(500), "one line: what is wanted"],
+    body: [z.string().max(65_536).optional(), "what you found, what you tried, what the choices are"],
+    priority: [z.enum(["low", "medium", "high", "critical"]).optional(), "medium if left out"],
+    metadata: [z.record(z.string(), z.unknown()).optional(), "an object of further facts"],
+  },
+  request: (values, { paths }) => post(`${paths.rig}/escalations`, values),
+  result: ({ data }, { priority }) =>
+    `Escalated ${data.id} (${data.priority ?? priority ?? "medium"}). A person will answer; continue if you can.`,
+});
+
+export const molCurrent = row<MoleculeStep>()({
+  name: "gt_mol_current",
+  family: "report",
+  description: "The step of your bead that is to be done now, when it has steps.",
+  args: {},
+  request: (_, { paths }) => get(`${paths.agent}/molecule/current`),
+  result: ({ data }) =>
+    `Step ${data.currentStep + 1} of ${data.totalSteps}: ${oneLine(data.title)}\n${block("step", data.instructions)}`,
+  refused: noMolecule,
+});
+
+export const molAdvance = row<Molecule | null>()({
+  name: "gt_mol_advance",
+  family: "report",
+  description: "Say that the current step is done, and what came of it. Then look at the next one with gt_mol_current.",
+  args: { summary: [text.max(5000), "what was done"] },
+  request: ({ summary }, { paths }) => post(`${paths.agent}/molecule/advance`, { summary }),
+  result: ({ data }) =>
+    data === null || data.status === "completed" ? "Molecule completed." : `Step ${data.currentStep} done.`,
+  refused: noMolecule,
+});
+
+export const nudge = row<{ nudge_id: string }>()({
+  name: "gt_nudge",
+  family: "mail",
+  description: "Put one short message into another agent's session of this rig. Mail is for everything longer.",
+  args: {
+    target_agent_id: [text, "the receiver's id, as a tool or a mail gave it"],
+    message: [text.max(4000), "what the receiver must know now"],
+    mode: [z.enum(["wait-idle", "immediate", "queue"]).optional(), "wait-idle if left out"],
+  },
+  request: (values, { paths }) => post(`${paths.rig}/nudge`, values),
+  result: ({ data }) => `Nudge ${data.nudge_id} queued.`,
+});
+
 export const checkpoint = row<{ written: true }>()({
   name: "gt_checkpoint",
   family: "report",
@@ -139,6 +199,10 @@ export const status = row<{ ok: true }>()({
 });
 
 export const mailSent = (name: string): string => `Mail sent to ${oneLine(name)}.`;
+
+function noMolecule({ code }: ApiError): string | undefined {
+  return code === "not_found" ? "No molecule." : undefined;
+}
 
 function mailText(mail: Mail): string {
   const from = `${mail.from_name ?? "Gas Town"}${mail.from_agent_id ? ` (${mail.from_agent_id})` : ""}`;

@@ -9,7 +9,7 @@ const CALL_MS_MAX = 90_000;
 const TEXT_CHARS_MAX = 300;
 
 export interface Request {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
@@ -17,6 +17,8 @@ export interface Request {
 
 export const get = (path: string, query: Request["query"] = {}): Request => ({ method: "GET", path, query });
 export const post = (path: string, body: unknown): Request => ({ method: "POST", path, body });
+export const patch = (path: string, body: unknown): Request => ({ method: "PATCH", path, body });
+export const remove = (path: string): Request => ({ method: "DELETE", path });
 
 export interface Reply<T> {
   readonly data: T;

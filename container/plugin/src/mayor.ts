@@ -90,7 +90,7 @@ function slungText({ bead, agent, model, wait }: SlingReply, rigId: string): str
   return `Slung '${title}' to ${oneLine(agent.name)} in ${rig} (bead ${bead.bead_id}, ${modelId}).`;
 }
 
-function list<T>(label: string, { data, hasMore }: Reply<T[]>, line: (item: T) => string, empty: string): string {
+export function list<T>(label: string, { data, hasMore }: Reply<T[]>, line: (item: T) => string, empty: string): string {
   if (data.length === 0) return empty;
   const text = block(label, data.map(line).join("\n"));
   return hasMore ? `${text}\nThere is more: name a rig, a status or words to see it.` : text;
@@ -102,7 +102,7 @@ function rigLine(rig: Rig): string {
   return oneLine(`- ${rig.id}: ${rig.name}, ${rig.git_url}, default branch ${rig.default_branch}, merged into ${target}${purpose}`);
 }
 
-function beadLine(bead: Bead): string {
+export function beadLine(bead: Bead): string {
   const facts = [
     `rig ${bead.rig_name ?? bead.rig_id ?? "none"}`,
     bead.type === "issue" ? undefined : bead.type,

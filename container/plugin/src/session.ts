@@ -11,6 +11,7 @@ export interface Session {
   readonly capability: string;
   /** First eight digits of the assignment, for idempotency keys. */
   readonly assignment8: string;
+  readonly agentId: string;
   /** The branch of the order, where the kind has one. */
   readonly branch: string | undefined;
   readonly paths: Paths;
@@ -49,6 +50,7 @@ export function sessionFrom(env: NodeJS.ProcessEnv): Session {
     apiUrl: value("GASTOWN_API_URL").replace(/\/+$/, ""),
     capability: value("GASTOWN_SESSION_TOKEN"),
     assignment8: value("GASTOWN_ASSIGNMENT_ID").slice(0, 8),
+    agentId: value("GASTOWN_AGENT_ID"),
     branch: env["GASTOWN_BRANCH"] || undefined,
     paths: {
       rig: rigPath,

@@ -9,7 +9,7 @@ import type { MainSession } from "./root.ts";
 import type { Session } from "./session.ts";
 
 /** Which errors a tool gets advice for (`advice.ts`). */
-export type Family = "context" | "bead" | "done" | "verdict" | "mail" | "sling" | "list" | "report" | "triage";
+export type Family = "context" | "bead" | "done" | "verdict" | "mail" | "sling" | "list" | "report" | "triage" | "convoy" | "batch" | "assign";
 
 /** One argument: its schema, and what it means. kilo drops zod's descriptions, so the tool's own text names them. */
 export type Arg = readonly [schema: z.ZodType, meaning: string];
@@ -25,6 +25,8 @@ export interface Row<A extends Args = Args, T = unknown> {
   request(values: Values<A>, session: Session): Request;
   /** What the model reads. */
   result(reply: Reply<T>, values: Values<A>, caller: Caller): string;
+  /** What the model reads instead of this refusal, where it is no error to it. */
+  refused?(error: ApiError): string | undefined;
   /** Sent once the result was returned; whether it succeeds changes nothing for the model. */
   afterwards?(reply: Reply<T>, session: Session): Request | undefined;
 }
@@ -70,7 +72,14 @@ export function registered(tools: readonly Tool[], session: Session, broker: Bro
 async function run(tool: Tool, values: any, caller: Caller, broker: Broker, context: ToolContext): Promise<string> {
   const request = tool.request(values, caller.session);
   const callId = (context as { callID?: string }).callID ?? crypto.randomUUID();
-  const reply = await broker.call(request, { callId, signal: context.abort });
+  let reply: Reply<unknown>;
+  try {
+    reply = await broker.call(request, { callId, signal: context.abort });
+  } catch (error) {
+    const text = error instanceof ApiError ? tool.refused?.(error) : undefined;
+    if (text === undefined) throw error;
+    return text;
+  }
   const text = tool.result(reply, values, caller);
   const later = tool.afterwards?.(reply, caller.session);
   // After this function has returned: what the model did not get must not count as delivered.

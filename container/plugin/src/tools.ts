@@ -5,6 +5,9 @@
 
 import * as agent from "./agent.ts";
 import * as mayor from "./mayor.ts";
+import * as beads from "./mayor_beads.ts";
+import * as convoys from "./mayor_convoys.ts";
+import * as town from "./mayor_town.ts";
 import type { Role } from "./session.ts";
 import type { Tool } from "./tool.ts";
 
@@ -12,11 +15,16 @@ export const TOOLS: Readonly<Record<Role, readonly Tool[]>> = {
   polecat: [
     agent.prime,
     agent.beadStatus,
+    agent.beadClose,
     agent.done,
     agent.mailSend,
     agent.mailCheck,
+    agent.escalate,
     agent.checkpoint,
+    agent.molCurrent,
+    agent.molAdvance,
     agent.status,
+    agent.nudge,
   ],
   refinery: [
     agent.prime,
@@ -26,17 +34,53 @@ export const TOOLS: Readonly<Record<Role, readonly Tool[]>> = {
     agent.reject,
     agent.mailSend,
     agent.mailCheck,
+    agent.escalate,
     agent.checkpoint,
     agent.status,
+    agent.nudge,
   ],
   triage: [
     agent.prime,
     agent.beadStatus,
+    agent.beadClose,
     agent.triageResolve,
     agent.done,
     agent.mailSend,
     agent.mailCheck,
+    agent.escalate,
+    agent.status,
+    agent.nudge,
+  ],
+  mayor: [
+    mayor.sling,
+    convoys.slingBatch,
+    mayor.listRigs,
+    mayor.listBeads,
+    mayor.listAgents,
+    beads.beadExplain,
+    mayor.mailSend,
+    beads.nudge,
+    beads.beadUpdate,
+    beads.beadReassign,
+    beads.beadRetry,
+    beads.beadDelete,
+    convoys.listConvoys,
+    convoys.convoyStatus,
+    convoys.convoyStart,
+    convoys.convoyClose,
+    convoys.convoyUpdate,
+    convoys.convoyAddBead,
+    convoys.convoyRemoveBead,
+    convoys.convoyRetry,
+    convoys.convoySkip,
+    convoys.convoyAbort,
+    beads.agentReset,
+    town.listEscalations,
+    town.escalationAcknowledge,
+    town.townStatus,
+    town.configGet,
+    town.configSet,
+    town.uiAction,
     agent.status,
   ],
-  mayor: [mayor.sling, mayor.listRigs, mayor.listBeads, mayor.listAgents, mayor.mailSend, agent.status],
 };

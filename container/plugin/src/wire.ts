@@ -56,6 +56,64 @@ export interface Mail {
   created_at: string;
 }
 
+export interface Molecule {
+  currentStep: number;
+  totalSteps: number;
+  status: string;
+}
+
+export interface MoleculeStep extends Molecule {
+  title: string;
+  instructions: string;
+}
+
+export interface ConvoyTask {
+  bead_id: string;
+  title: string;
+  status: string;
+  assignee_agent_name?: string | null;
+  wait?: Wait | null;
+}
+
+export interface Convoy {
+  id: string;
+  title: string;
+  state: string;
+  total_beads: number;
+  closed_beads: number;
+  failed_beads?: number;
+  skipped_beads?: number;
+  in_flight_beads?: number;
+  failure?: { message: string } | null;
+  beads?: ConvoyTask[];
+  actions?: string[];
+}
+
+export interface Escalation {
+  id: string;
+  title?: string;
+  message: string;
+  severity: string;
+  acknowledged: number;
+  source_bead_id?: string | null;
+  created_at: string;
+}
+
+export interface Attempt {
+  kind: string;
+  agent_name: string;
+  model?: string | null;
+  outcome?: string | null;
+  cost_usd?: number | null;
+}
+
+export interface Explain {
+  bead: Bead;
+  waits: Wait[];
+  blockers?: { bead_id: string; title: string; status: string }[];
+  assignments: Attempt[];
+}
+
 export interface PrimeContext {
   undelivered_mail?: Mail[];
   [field: string]: unknown;

@@ -107,3 +107,15 @@ test("a call that is aborted", async () => {
   const text = await run(plugin("mayor", broker.url), "gt_list_rigs", {}, { abort: AbortSignal.abort() });
   expect(text).toBe("Gastown API error (0 aborted): the call was aborted");
 });
+
+test("a plan that says nothing of its order", () =>
+  check(
+    "mayor",
+    "gt_sling_batch",
+    { convoy_title: "c", tasks: [{ title: "a" }, { title: "b" }] },
+    refused(400, "plan_unclear", "The order of the tasks is not clear"),
+    "Gastown API error (400 plan_unclear): The order of the tasks is not clear. Give depends_on to the tasks, or parallel: true if they are independent.",
+  ));
+
+test("no steps is no error", () =>
+  check("polecat", "gt_mol_advance", { summary: "s" }, refused(404, "not_found", "No molecule"), "No molecule."));

@@ -28,6 +28,8 @@ const bead = { bead_id: BEAD, type: "issue", status: "in_progress", title: "Add 
 const rig = { id: RIG, name: "shop", git_url: "https://forge.example/acme/shop.git", default_branch: "main", target_branch: "next" };
 const agent = { id: AGENT, rig_id: RIG, role: "polecat", name: "Toast", status: "working" };
 
+const convoy = { id: REWORK, title: "Login", state: "active", total_beads: 2, closed_beads: 1, in_flight_beads: 1 };
+
 const CASES: Record<Role, Case[]> = {
   polecat: [
     { tool: "gt_prime", reply: ok({ agent, hooked_bead: bead, undelivered_mail: [mail] }) },
@@ -41,6 +43,16 @@ const CASES: Record<Role, Case[]> = {
     { tool: "gt_mail_check", reply: ok([]) },
     { tool: "gt_checkpoint", args: { data: '{"done":"half"}' }, reply: ok({ written: true }) },
     { tool: "gt_status", args: { message: " testing " }, reply: ok({ ok: true }) },
+    { tool: "gt_bead_close", args: { bead_id: BEAD }, reply: ok(bead) },
+    { tool: "gt_escalate", args: { title: "Which colour?", priority: "high" }, reply: ok({ id: REWORK, priority: "high" }) },
+    {
+      tool: "gt_mol_current",
+      reply: ok({ currentStep: 1, totalSteps: 3, status: "active", title: "Write it", instructions: "In src/a.js." }),
+    },
+    { tool: "gt_mol_current", reply: { status: 404, body: { success: false, error: "No molecule", code: "not_found" } } },
+    { tool: "gt_mol_advance", args: { summary: "Wrote it." }, reply: ok({ currentStep: 2, totalSteps: 3, status: "active" }) },
+    { tool: "gt_mol_advance", args: { summary: "All." }, reply: ok({ currentStep: 3, totalSteps: 3, status: "completed" }) },
+    { tool: "gt_nudge", args: { target_agent_id: AGENT, message: "Look" }, reply: ok({ nudge_id: "n1" }) },
   ],
   refinery: [
     { tool: "gt_approve", args: { summary: "Reads well." }, reply: ok({ verdict: "approve", review_state: "approved" }) },
@@ -100,6 +112,59 @@ const CASES: Record<Role, Case[]> = {
     { tool: "gt_list_agents", reply: ok([]) },
     { tool: "gt_mail_send", args: { rig_id: RIG, to_agent_id: AGENT, subject: "s", body: "b" }, reply: ok({ sent: true }) },
     { tool: "gt_status", args: { message: "looking" }, reply: ok({ ok: true }) },
+    {
+      tool: "gt_sling_batch",
+      args: { convoy_title: "Login", tasks: [{ title: "Form" }, { title: "Check", depends_on: [0] }], rig_id: RIG, staged: true },
+      reply: ok({
+        convoy,
+        beads: [
+          { bead, agent, wait: null },
+          { bead: { ...bead, title: "Check" }, agent: null, wait: { code: "staged", message: "the convoy is not started" } },
+        ],
+      }),
+    },
+    {
+      tool: "gt_bead_explain",
+      args: { bead_id: BEAD },
+      reply: ok({
+        bead,
+        waits: [{ code: "blocked", message: "blocked by another bead" }],
+        blockers: [{ bead_id: REWORK, title: "First", status: "open" }],
+        assignments: [{ kind: "work", agent_name: "Toast", model: "m/one", outcome: "lost", cost_usd: 0.5 }],
+      }),
+    },
+    { tool: "gt_nudge", args: { rig_id: RIG, target_agent_id: AGENT, message: "Look" }, reply: ok({ nudge_id: "n1" }) },
+    { tool: "gt_bead_update", args: { rig_id: RIG, bead_id: BEAD, priority: "high" }, reply: ok({ ...bead, priority: "high" }) },
+    { tool: "gt_bead_reassign", args: { rig_id: RIG, bead_id: BEAD, agent_id: AGENT }, reply: ok(bead) },
+    { tool: "gt_bead_retry", args: { rig_id: RIG, bead_id: BEAD, note: "again" }, reply: ok(bead) },
+    { tool: "gt_bead_delete", args: { rig_id: RIG, bead_ids: BEAD }, reply: ok({ deleted: true }) },
+    { tool: "gt_bead_delete", args: { rig_id: RIG, bead_ids: [BEAD, REWORK] }, reply: ok({ deleted: 2 }) },
+    { tool: "gt_list_convoys", reply: ok([convoy, { ...convoy, failed_beads: 1, failure: { message: "a task failed" } }]) },
+    { tool: "gt_list_convoys", reply: ok([]) },
+    {
+      tool: "gt_convoy_status",
+      args: { convoy_id: REWORK },
+      reply: ok({ ...convoy, beads: [{ ...bead, assignee_agent_name: "Toast" }], actions: ["close", "abort"] }),
+    },
+    { tool: "gt_convoy_start", args: { convoy_id: REWORK }, reply: ok({ convoy, beads: [] }) },
+    { tool: "gt_convoy_close", args: { convoy_id: REWORK }, reply: ok(convoy) },
+    { tool: "gt_convoy_update", args: { convoy_id: REWORK, merge_mode: "review-and-merge" }, reply: ok(convoy) },
+    { tool: "gt_convoy_add_bead", args: { convoy_id: REWORK, bead_id: BEAD }, reply: ok({ total_beads: 3 }) },
+    { tool: "gt_convoy_remove_bead", args: { convoy_id: REWORK, bead_id: BEAD }, reply: ok({ total_beads: 2 }) },
+    { tool: "gt_convoy_retry", args: { convoy_id: REWORK, bead_ids: [BEAD] }, reply: ok(convoy) },
+    { tool: "gt_convoy_skip", args: { convoy_id: REWORK }, reply: ok(convoy) },
+    { tool: "gt_convoy_abort", args: { convoy_id: REWORK, reason: "no" }, reply: ok(convoy) },
+    { tool: "gt_agent_reset", args: { rig_id: RIG, agent_id: AGENT }, reply: ok({ reset: true }) },
+    {
+      tool: "gt_list_escalations",
+      reply: ok([{ id: REWORK, title: "Which colour?", message: "m", severity: "high", acknowledged: 0, created_at: "t" }]),
+    },
+    { tool: "gt_list_escalations", args: { acknowledged: true }, reply: ok([]) },
+    { tool: "gt_escalation_acknowledge", args: { escalation_id: REWORK }, reply: ok({ id: REWORK }) },
+    { tool: "gt_town_status", reply: ok({ paused: false }) },
+    { tool: "gt_config_get", reply: ok({ default_model: "m/one" }) },
+    { tool: "gt_config_set", args: { patch: { default_model: null }, rig_id: RIG }, reply: ok({}) },
+    { tool: "gt_ui_action", args: { action_json: '{"type":"navigate","page":"beads"}' }, reply: ok({ broadcast: true }) },
   ],
 };
 

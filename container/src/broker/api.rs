@@ -271,7 +271,7 @@ async fn send_once(town: &Town, session: &Session, call: &Call) -> Option<Answer
     let reply = request.send().await.ok()?;
     let status = reply.status();
     let mut headers = HeaderMap::new();
-    for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {
+    for name in [header::CONTENT_TYPE, header::RETRY_AFTER, header::HeaderName::from_static("x-next-cursor")] {
         if let Some(value) = reply.headers().get(&name) {
             headers.insert(name, value.clone());
         }
