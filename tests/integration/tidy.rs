@@ -39,6 +39,9 @@ const LONG_FILES: [(&str, usize); 4] = [
     ("core/src/wire/report.rs", 700),
 ];
 
+/// Written by a tool from another file; nobody reads it as a story.
+const GENERATED: [&str; 1] = ["docs/openapi.ts"];
+
 /// With its tests, a file still has to open quickly.
 const LINES_WITH_TESTS_MAX: usize = 900;
 
@@ -190,7 +193,7 @@ fn no_silencing(files: &[File]) -> Vec<String> {
 
 fn no_long_files(files: &[File]) -> Vec<String> {
     let code = files.iter().filter(|file| file.is_source() && !file.has_extension(&["md"]));
-    code.filter_map(|file| {
+    code.filter(|file| !GENERATED.contains(&file.path.as_str())).filter_map(|file| {
         let tests = file.text.lines().position(|line| line.trim() == "#[cfg(test)]");
         let all = file.text.lines().count();
         let lines = tests.unwrap_or(all);

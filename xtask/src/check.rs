@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<()> {
     check("lints (native)", shell::step("check: lints (native)", lints_native));
     check("lints (wasm32)", shell::step("check: lints (wasm32)", || lints_wasm(compiler)));
     check("repository rules", shell::step("check: repository rules", repository_rules));
+    check("types of the API", shell::step("check: types of the API", || types(&["--check"])));
     for package in ["container/plugin", "dashboard"] {
         check(package, shell::step(&format!("check: {package}"), || npm_script(package, "check")));
     }
@@ -53,6 +54,12 @@ fn lints_wasm(compiler: Compiler) -> Result<()> {
 
 fn repository_rules() -> Result<()> {
     shell::quietly(shell::cargo()?.args(["test", "--quiet", "--package", "gastown-integration", "tidy"]))
+}
+
+/// The TypeScript types of the API's shapes, written or (`--check`) compared.
+pub(crate) fn types(flags: &[&str]) -> Result<()> {
+    let mut node = shell::command("node");
+    shell::quietly(node.current_dir(paths::root()).arg("xtask/types.mjs").args(flags))
 }
 
 fn npm_script(package: &str, script: &str) -> Result<()> {

@@ -65,6 +65,8 @@ pub(crate) fn golden() -> Result<()> {
     let mut tests = native()?;
     tests.env("UPDATE_EXPECT", "1");
     let outcome = run("native", &mut tests)?;
+    setup::packages()?;
+    check::types(&[])?;
     shell::streamed(shell::command("git").args(["status", "--short"]), |_| ())?;
     if outcome.passed { Ok(()) } else { bail!("a test failed for another reason than its golden") }
 }

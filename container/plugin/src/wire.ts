@@ -1,60 +1,41 @@
-/** The parts of the API's shapes (api.md 4) that results show. A field that is not read is not named. */
+/**
+ * The parts of the API's shapes that results show: named here by their fields, typed by the API document (`docs/openapi.ts`,
+ * which `cargo xtask golden` writes). What only some replies carry is optional.
+ */
 
+import type { components } from "../../../docs/openapi.ts";
+
+type Schemas = components["schemas"];
+/** Some fields that are always there, and some that a reply may leave out. */
+type Part<T, Always extends keyof T, Maybe extends keyof T = never> = Pick<T, Always> & Partial<Pick<T, Maybe>>;
+
+/** What the broker says of this process; not of the API. */
 export interface LocalSession {
   role: string;
   kind: string;
   root_session_id: string | null;
 }
 
-export interface Wait {
-  code: string;
-  message: string;
-}
+export type Wait = Pick<Schemas["Wait"], "code" | "message">;
 
-export interface Bead {
-  bead_id: string;
-  type: string;
-  status: string;
-  title: string;
-  priority: string;
-  rig_id: string | null;
+export type Bead = Part<
+  Omit<Schemas["Bead"], "wait" | "failure">,
+  "bead_id" | "type" | "status" | "title" | "priority" | "rig_id",
+  "assignee_name" | "branch" | "review_state" | "held"
+> & { rig_name?: string | null; wait?: Wait | null; failure?: Pick<Schemas["Failure"], "message"> | null };
+
+export type Agent = Part<
+  Omit<Schemas["Agent"], "assignment">,
+  "id" | "rig_id" | "role" | "name" | "status",
+  "agent_status_message"
+> & {
   rig_name?: string | null;
-  assignee_name?: string | null;
-  branch?: string | null;
-  review_state?: string | null;
-  held?: boolean;
-  wait?: Wait | null;
-  failure?: { message: string } | null;
-}
+  assignment?: Pick<Schemas["Assignment"], "bead_id" | "bead_title" | "phase" | "kind"> | null;
+};
 
-export interface Agent {
-  id: string;
-  rig_id: string | null;
-  rig_name?: string | null;
-  role: string;
-  name: string;
-  status: string;
-  agent_status_message?: string | null;
-  assignment?: { bead_id: string; bead_title: string; phase: string; kind: string } | null;
-}
+export type Rig = Part<Schemas["Rig"], "id" | "name" | "git_url" | "default_branch", "target_branch" | "purpose">;
 
-export interface Rig {
-  id: string;
-  name: string;
-  git_url: string;
-  default_branch: string;
-  target_branch?: string;
-  purpose?: string | null;
-}
-
-export interface Mail {
-  id: string;
-  from_agent_id: string | null;
-  from_name?: string | null;
-  subject: string;
-  body: string;
-  created_at: string;
-}
+export type Mail = Part<Schemas["Mail"], "id" | "from_agent_id" | "subject" | "body" | "created_at", "from_name">;
 
 export interface Molecule {
   currentStep: number;
@@ -126,10 +107,7 @@ export interface SlingReply {
   wait: Wait | null;
 }
 
-export interface VerdictReply {
-  verdict: string;
-  review_state: string;
-  rework_bead_id?: string | null;
+export interface VerdictReply extends Part<Schemas["Judged"], "verdict" | "review_state", "rework_bead_id"> {
   round?: number;
   rounds_max?: number;
 }

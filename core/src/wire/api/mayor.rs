@@ -97,8 +97,61 @@ pub struct MayorMessage {
     pub at: Timestamp,
     pub role: String,
     pub author: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<MessagePart>"))]
     pub parts: Vec<Value>,
     pub state: String,
+}
+
+/// What a message is made of, for the API document; parts are passed on as they were made.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub enum MessagePart {
+    Text {
+        text: String,
+    },
+    Tool {
+        tool: String,
+        state: ToolState,
+        title: String,
+        refs: Vec<MessageRef>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+}
+
+/// What a tool of the mayor touched.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(missing_docs, reason = "the names are the fields of api.md 4")]
+pub struct MessageRef {
+    pub kind: RefKind,
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rig_id: Option<String>,
+}
+
+#[cfg(feature = "schema")]
+text_enum! {
+    /// How far a tool of the mayor got.
+    pub enum ToolState {
+        Pending = "pending",
+        Running = "running",
+        Completed = "completed",
+        Error = "error",
+    }
+}
+
+#[cfg(feature = "schema")]
+text_enum! {
+    /// What a part of a message leads to.
+    pub enum RefKind {
+        Bead = "bead",
+        Convoy = "convoy",
+        Agent = "agent",
+        Rig = "rig",
+    }
 }
 
 impl MayorMessage {

@@ -237,7 +237,7 @@ impl Fields<'_> {
 
     /// An object, as it is.
     pub fn optional_object(&mut self, key: &str) -> Option<Map<String, Value>> {
-        note!(self, key, serde_json::json!({ "type": "object" }));
+        note!(self, key, serde_json::json!({ "type": "object", "additionalProperties": true }));
         let value = self.present(key)?;
         value.as_object().cloned().or_else(|| self.wrong_type(key, "an object"))
     }

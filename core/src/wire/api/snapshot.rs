@@ -24,6 +24,7 @@ pub struct Snapshot {
     pub rigs: Vec<Rig>,
     pub agents: Vec<Agent>,
     pub beads: Vec<Bead>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::convoy::Convoy>"))]
     pub convoys: Vec<Value>,
     pub escalations: Vec<Escalation>,
     pub merge_queue: MergeQueue,

@@ -18,6 +18,7 @@ export function shortId(id: string): string {
 }
 
 const KIND_WORDS: Record<AssignmentKind, string> = {
+  mayor: "talking with you",
   work: "Working on",
   rework: "Reworking",
   review: "Reviewing",
