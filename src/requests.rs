@@ -3,7 +3,8 @@
 //! What a keyed request creates gets an id that follows from its key ([`Idempotency::seed`]), and creating what exists
 //! is harmless: a repeat after a crash between commit and reply makes nothing twice.
 
-use gastown_core::sorted::SortedSet;
+use gastown_core::rate::{Bucket, Rate};
+use gastown_core::sorted::{SortedMap, SortedSet};
 use std::cell::RefCell;
 use std::future::Future;
 
@@ -90,6 +91,23 @@ impl Running {
         sql.run(PRUNE, &[(now() - IDEMPOTENCY_KEEP).into()])?;
         sql.run(PUT, &[(&asked.key).into(), (&asked.body_digest).into(), text.into(), now().into()])?;
         Ok(Kept { reply, is_replay: false })
+    }
+}
+
+/// How often subjects call; in memory, because a bucket that is forgotten is a full one.
+#[derive(Debug, Default)]
+pub struct Buckets(SortedMap<String, Bucket>);
+
+impl Buckets {
+    /// Takes a token of this subject, or refuses with the time to wait.
+    pub fn take(&mut self, subject: String, rate: Rate, now: Timestamp) -> Result<()> {
+        self.0.retain(|_, bucket| !bucket.is_full(now));
+        let wait = match self.0.get_or_insert_with(subject, Bucket::default).take(rate, now) {
+            Ok(()) => return Ok(()),
+            Err(wait) => wait,
+        };
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+        Err(Refusal::new(Code::RateLimited, "Too many calls of this kind; wait a moment").retry_after(seconds).into())
     }
 }
 

@@ -68,20 +68,22 @@ pub struct Route {
     pub body_max: usize,
     /// A container token may have ended (`refresh-container-token`).
     pub may_be_late: bool,
-    /// An agent needs no live assignment for it (`A/hook`).
+    /// An agent with a token in the short form needs no live assignment for it (`A/hook`).
     pub may_be_idle: bool,
     /// Its use is written to the town's audit log; settings write their own rows, with what changed.
     pub is_audited: bool,
     /// A ticket in the query opens it too.
     pub takes_ticket: bool,
+    /// The call that ended an agent's session may come again.
+    pub may_be_over: bool,
     /// What the API document says of it.
     #[cfg(feature = "schema")]
     pub docs: crate::http::openapi::Docs,
 }
 
 /// Flags of a row: `K` honours Idempotency-Key, `Large` takes event batches, `Late` takes a container token that ended,
-/// `Idle` takes an agent without a live assignment, `Audit` is written to the town's audit log, `Ticket` is opened by
-/// a ticket too.
+/// `Idle` takes an agent without a live assignment, `Again` one whose session this very call may have ended, `Audit` is
+/// written to the town's audit log, `Ticket` is opened by a ticket too.
 macro_rules! flag {
     (K is K) => {
         true
@@ -99,6 +101,9 @@ macro_rules! flag {
         true
     };
     (Ticket is Ticket) => {
+        true
+    };
+    (Again is Again) => {
         true
     };
     ($flag:ident is $other:ident) => {
@@ -125,6 +130,7 @@ macro_rules! routes {
             may_be_idle: $(flag!($flag is Idle) ||)* false,
             is_audited: $(flag!($flag is Audit) ||)* false,
             takes_ticket: $(flag!($flag is Ticket) ||)* false,
+            may_be_over: $(flag!($flag is Again) ||)* false,
             #[cfg(feature = "schema")]
             docs: crate::http::openapi::Docs {
                 query: &[$($(stringify!($query)),+)?],
@@ -436,11 +442,11 @@ pub static ROUTES: &[Route] = routes! {
            (NewMolecule) -> 201 Molecule;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/prime" [Agent]       => agents::prime
            ?(peek) -> 200 PrimeContext;
-    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/done" [Agent] <Polecat, Refinery, Triage> => agents::done
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/done" [Agent] Again <Polecat, Refinery, Triage> => agents::done
            (Done) -> 200 DoneSaid;
-    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/verdict" [Agent] <Refinery> => agents::verdict
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/verdict" [Agent] Again <Refinery> => agents::verdict
            (JudgeBranch) -> 201 Judged;
-    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/request-changes" [Agent] <Refinery> => agents::request_changes
+    Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/request-changes" [Agent] Again <Refinery> => agents::request_changes
            (RequestChanges) -> 201 ReworkAsked;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/status" [Agent]      => agents::status
            (SetStatus) -> 200 Told;

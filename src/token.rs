@@ -9,7 +9,7 @@ use gastown_core::id::{AgentId, AssignmentId, InstanceId, RigId, RigRef, TownId}
 use gastown_core::session::Role;
 use gastown_core::time::Timestamp;
 use jwt_compact::alg::{Hs256, Hs256Key};
-use jwt_compact::{AlgorithmExt, Header, UntrustedToken};
+use jwt_compact::{Algorithm, AlgorithmExt, AlgorithmSignature, Header, UntrustedToken};
 use serde_json::{Map, Value};
 
 use crate::error::Fault;
@@ -22,6 +22,8 @@ const SECRET_MIN: usize = 32;
 pub const RUNTIME_LIFE: Duration = Duration::from_secs(8 * 3600);
 /// Life of a session cookie; renewed on use.
 pub const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+/// However often it is renewed, a session ends this long after its beginning.
+pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The secrets of a deployment: of each kind the first signs, all verify.
 pub struct Keys {
@@ -102,12 +104,14 @@ impl Keys {
         generation: u64,
         wall: Timestamp,
     ) -> Result<Minted, Fault> {
+        let since = user.signed_in_at.unwrap_or(wall);
+        let life = SESSION_LIFE.min((since + SESSION_LIFE_MAX).since(wall));
         let orgs: Vec<Membership> = user.orgs.clone();
         self.mint(
             Signer::People,
             audience::SESSION,
             wall,
-            SESSION_LIFE,
+            life,
             Claims {
                 sub: Some(user.user_id.clone()),
                 name: user.name.clone(),
@@ -115,6 +119,7 @@ impl Keys {
                 is_admin: user.is_admin.then_some(true),
                 org_memberships: (!orgs.is_empty()).then_some(orgs),
                 sid: Some(session_id.to_owned()),
+                auth_time: Some(seconds(since)),
                 generation: Some(generation),
                 ..Claims::default()
             },
@@ -221,6 +226,16 @@ impl Keys {
     }
 }
 
+/// What only the holder of the secret can make of a text, in hexadecimal digits.
+pub fn keyed_digest(secret: &str, text: &str) -> String {
+    hex(Hs256.sign(&Hs256Key::new(secret), text.as_bytes()).as_bytes().as_ref())
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// For whom an agent token is.
 #[derive(Debug, Clone, Copy)]
 pub struct AgentSubject<'a> {
@@ -279,6 +294,20 @@ mod tests {
         }
     }
 
+    fn user() -> UserCaller {
+        UserCaller {
+            user_id: "ann".to_owned(),
+            name: None,
+            email: None,
+            is_admin: false,
+            orgs: Vec::new(),
+            generation: None,
+            session_id: None,
+            signed_in_at: None,
+            expires_at: NOW,
+        }
+    }
+
     #[test]
     fn what_is_minted_is_verified() {
         let keys = ours();
@@ -298,25 +327,34 @@ mod tests {
         let token = keys.mint_runtime(TownId::from_u128(1), "ann", InstanceId::from_u128(5), 1, NOW).unwrap().token;
         let later = NOW + Duration::from_secs(9 * 3600);
         assert_eq!(keys.caller(&token, later, Duration::ZERO), Err(Denial::TokenExpired));
-        assert!(keys.caller(&token, later, Duration::from_secs(24 * 3600)).is_ok());
+        let day = Duration::from_secs(24 * 3600);
+        assert!(keys.caller(&token, later, day).is_ok());
+        assert_eq!(keys.caller(&token, later + day, day), Err(Denial::TokenExpired));
+        let agent = keys.mint_agent(&subject(Role::Polecat), NOW).unwrap().token;
+        assert_eq!(keys.caller(&agent, later, day), Err(Denial::TokenExpired), "of an agent nothing is refreshed");
     }
 
     #[test]
     fn a_session_is_a_cookie_and_no_bearer_token() {
         let keys = ours();
-        let user = UserCaller {
-            user_id: "ann".to_owned(),
-            name: None,
-            email: None,
-            is_admin: false,
-            orgs: Vec::new(),
-            generation: None,
-            session_id: None,
-            expires_at: NOW,
-        };
-        let cookie = keys.mint_session(&user, "s1", 0, NOW).unwrap().token;
+        let cookie = keys.mint_session(&user(), "s1", 0, NOW).unwrap().token;
         assert_eq!(keys.session(&cookie, NOW).unwrap().user_id, "ann");
         assert_eq!(keys.caller(&cookie, NOW, Duration::ZERO), Err(Denial::TokenInvalid));
+    }
+
+    #[test]
+    fn a_session_that_is_renewed_for_ever_ends_after_thirty_days() {
+        let keys = ours();
+        let mut user = user();
+        let mut wall = NOW;
+        while wall < NOW + SESSION_LIFE_MAX {
+            let cookie = keys.mint_session(&user, "s1", 0, wall).unwrap();
+            assert!(cookie.expires_at <= NOW + SESSION_LIFE_MAX);
+            user = keys.session(&cookie.token, wall).unwrap();
+            wall = wall + Duration::from_secs(11 * 3600);
+        }
+        let late = keys.mint_session(&user, "s1", 0, wall).unwrap();
+        assert!(late.expires_at <= wall, "nothing is left of it");
     }
 
     #[test]

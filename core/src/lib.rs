@@ -32,6 +32,7 @@ pub mod limits;
 pub mod models;
 pub mod prompt;
 pub mod protocol;
+pub mod rate;
 pub mod rig;
 #[cfg(feature = "schema")]
 pub mod schema;

@@ -187,6 +187,9 @@ pub struct TownState {
     pub exhausted_convoys: Vec<ConvoyId>,
     /// The runtime's present life.
     pub instance_id: Option<InstanceId>,
+    /// Credentials of an older generation were revoked.
+    #[serde(default)]
+    pub credential_gen: u64,
 }
 
 /// A breaker of the town that is not closed.

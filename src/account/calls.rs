@@ -1,6 +1,7 @@
 //! What an account can be asked: its towns, and the sessions of its people.
 
 use gastown_core::id::TownId;
+use gastown_core::rate::Rate;
 use gastown_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,11 @@ calls! {
         /// Generation that the credential names.
         generation: Option<u64>,
     } -> SessionCheck;
+    /// One more call of this subject; refused with `rate_limited` when it calls too often.
+    "/count" Count {
+        /// How often it may.
+        rate: Rate,
+    } -> ();
     /// Ends one session.
     "/sign_out" SignOut {
         /// Which.

@@ -5,6 +5,8 @@
 pub mod calls;
 pub mod store;
 
+use std::cell::RefCell;
+
 use gastown_core::limits::ACCOUNT_WATCH;
 use gastown_core::wire::code::Code;
 use worker::wasm_bindgen;
@@ -14,13 +16,14 @@ use crate::ambient::{self, wall_now};
 use crate::call::{Call, Incoming, ask, respond};
 use crate::env::{Object, settings, stub};
 use crate::error::{Error, Fault, Result};
+use crate::requests::Buckets;
 use crate::sql::Sql;
 use crate::sql::migrate::{ACCOUNT, migrate};
 use crate::sql::workers::DurableSql;
 use crate::town::calls::Ping;
 use calls::{
-    AddTown, CheckSession, ListTowns, OpenSession, OpenedSession, RemoveTown, RevokeSessions, SessionCheck, SetActive,
-    SignOut,
+    AddTown, CheckSession, Count, ListTowns, OpenSession, OpenedSession, RemoveTown, RevokeSessions, SessionCheck,
+    SetActive, SignOut,
 };
 
 /// The object.
@@ -30,13 +33,15 @@ pub struct Account {
     env: Env,
     sql: DurableSql,
     migrated: std::result::Result<(), Fault>,
+    /// How often its subject calls.
+    buckets: RefCell<Buckets>,
 }
 
 impl DurableObject for Account {
     fn new(object: worker::State, env: Env) -> Self {
         let sql = DurableSql::new(&object);
         let migrated = migrate(&sql, ACCOUNT).map_err(Fault::from);
-        Self { object, env, sql, migrated }
+        Self { object, env, sql, migrated, buckets: RefCell::default() }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -66,6 +71,7 @@ impl Account {
             ListTowns::PATH => incoming.answer(|_: ListTowns| async { Ok(store::towns(&self.sql)?) }),
             OpenSession::PATH => incoming.answer(|call| async move { self.open_session(call) }),
             CheckSession::PATH => incoming.answer(|call| async move { self.check_session(&call) }),
+            Count::PATH => incoming.answer(|call| async move { self.count(&call) }),
             SignOut::PATH => incoming.answer(|call| async move { self.sign_out(&call) }),
             RevokeSessions::PATH => incoming.answer(|call| async move { self.revoke_sessions(&call) }),
             _ => incoming.unknown(),
@@ -137,6 +143,11 @@ impl Account {
             None => false,
         };
         Ok(SessionCheck { is_live: !is_signed_out && call.generation.is_none_or(|of_token| of_token >= generation) })
+    }
+
+    fn count(&self, call: &Count) -> Result<()> {
+        let now = settings(&self.env)?.clock.now();
+        self.buckets.borrow_mut().take(String::new(), call.rate, now)
     }
 
     fn sign_out(&self, call: &SignOut) -> Result<()> {

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use gastown_core::access::{
-    Access, Admission, AgentCaller, Caller, Denial, Level, MayorCaller, RuntimeCaller, Scope, TownRole, UserCaller,
-    admit, admit_role, admit_to_town,
+    Access, Admission, AgentCaller, AgentSession, Caller, Denial, Level, MayorCaller, RuntimeCaller, Scope, TownRole,
+    UserCaller, admit, admit_role, admit_to_town,
 };
 use gastown_core::id::{RigRef, TownId};
+use gastown_core::rate;
 use gastown_core::session::Role;
 use gastown_core::wire::code::Code;
 use worker::{Env, Request};
@@ -16,14 +17,15 @@ use super::inbound::Params;
 use super::query::Query;
 use super::streams::ticket_for;
 use super::{Head, LATE_REFRESH, cookie_name, is_origin_allowed};
-use crate::account::calls::CheckSession;
+use crate::account::calls::{CheckSession, Count};
 use crate::ambient::wall_now;
 use crate::call::{Asked, Call, ask};
 use crate::env::{Object, Settings, stub};
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::CheckAgent;
 use crate::routes::Route;
-use crate::town::calls::{CheckMayor, Ownership};
+use crate::town::calls::{CheckMayor, Ownership, UseTicket};
+use crate::town::tickets::Use;
 use crate::town_container::calls::CheckRuntime;
 
 /// A request at the door of its row.
@@ -76,16 +78,18 @@ impl Entry<'_> {
             Admission::AskMayor => self.ask_mayor(&caller).await?,
             Admission::AskRuntime => self.ask_runtime(&caller).await?,
         };
+        if let Caller::User(user) = &caller
+            && self.route.is_idempotent
+        {
+            self.count(user).await?;
+        }
         Ok(Admitted { caller, town_role })
     }
 
     /// A page of somebody else may not open a stream, whatever it knows (api.md 1.9).
     fn check_origin(&self) -> Result<()> {
-        let allowed = |origin: &String| is_origin_allowed(origin, &self.head.own_origin, self.settings);
         match &self.head.origin {
-            Some(origin) if !allowed(origin) => {
-                Err(Refusal::new(Code::OriginNotAllowed, "This page may not open streams").into())
-            }
+            Some(origin) if !self.is_allowed(origin) => Err(foreign_origin()),
             Some(_) | None => Ok(()),
         }
     }
@@ -104,10 +108,20 @@ impl Entry<'_> {
             orgs: Vec::new(),
             generation: guard.generation,
             session_id: guard.session_id,
+            signed_in_at: None,
             expires_at: guard.expires_at,
         };
         self.check_session(&user).await?;
         Ok(Admitted { caller: Caller::User(user), town_role: Some(TownRole::Member) })
+    }
+
+    fn is_allowed(&self, origin: &str) -> bool {
+        is_origin_allowed(origin, &self.head.own_origin, self.settings)
+    }
+
+    /// Creating calls of a person are counted where everything of the person is: at the account.
+    async fn count(&self, user: &UserCaller) -> Result<()> {
+        self.ask(Object::Account, &account_of(user), &Count { rate: rate::USER }).await
     }
 
     /// The bearer token wins over the cookie; a cookie that may change something must come from a page of ours.
@@ -116,7 +130,8 @@ impl Entry<'_> {
         let wall = wall_now();
         if let Some(token) = header("authorization").as_deref().and_then(bearer) {
             let late = if self.route.may_be_late { LATE_REFRESH } else { Duration::ZERO };
-            return self.settings.keys.caller(token, wall, late).map_err(|d| refuse(d, &self.route.access));
+            let caller = self.settings.keys.caller(token, wall, late).map_err(|d| refuse(d, &self.route.access))?;
+            return Ok(in_town_time(caller, self.settings));
         }
         let cookies = header("cookie").unwrap_or_default();
         let Some(cookie) = cookie(&cookies, cookie_name(&self.head.own_origin)) else {
@@ -124,13 +139,8 @@ impl Entry<'_> {
         };
         let user = self.settings.keys.session(cookie, wall).map_err(|d| refuse(d, &self.route.access))?;
         let is_read = matches!(self.head.method.as_str(), "GET" | "HEAD");
-        let allowed = |origin: &String| is_origin_allowed(origin, &self.head.own_origin, self.settings);
-        match &self.head.origin {
-            Some(origin) if !allowed(origin) => Err(Code::OriginNotAllowed),
-            None if !is_read => Err(Code::OriginNotAllowed),
-            Some(_) | None => Ok(Caller::User(user)),
-        }
-        .map_err(|code| Refusal::new(code, "This page may not act for you").into())
+        let is_own_page = self.head.origin.as_ref().is_some_and(|origin| self.is_allowed(origin));
+        if is_read || is_own_page { Ok(Caller::User(user)) } else { Err(foreign_origin()) }
     }
 
     /// Ids of the path; what is no id names nothing, and that is only told to someone who showed a credential.
@@ -159,8 +169,7 @@ impl Entry<'_> {
             return Ok(());
         }
         let check = CheckSession { session_id: user.session_id.clone(), generation: user.generation };
-        let account = format!("user:{}", user.user_id);
-        match self.ask(Object::Account, &account, &check).await?.is_live {
+        match self.ask(Object::Account, &account_of(user), &check).await?.is_live {
             true => Ok(()),
             false => Err(refuse(Denial::TokenInvalid, &self.route.access)),
         }
@@ -175,10 +184,13 @@ impl Entry<'_> {
     }
 
     async fn ask_rig(&self, caller: &Caller) -> Result<Option<TownRole>> {
-        if let Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session }) = *caller
-            && !self.route.may_be_idle
-        {
-            let check = CheckAgent { town_id, agent_id, session: session.into() };
+        if let Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session, generation }) = *caller {
+            if self.route.may_be_idle && matches!(session, AgentSession::Short { .. }) {
+                return Ok(None);
+            }
+            let (may_be_over, is_counted) = (self.route.may_be_over, self.route.is_idempotent);
+            let session = session.into();
+            let check = CheckAgent { town_id, agent_id, session, generation, may_be_over, is_counted };
             let live = self.ask(Object::Rig, &rig_id.to_string(), &check).await?;
             self.check_role(live.role)?;
         }
@@ -187,7 +199,8 @@ impl Entry<'_> {
 
     async fn ask_mayor(&self, caller: &Caller) -> Result<Option<TownRole>> {
         if let Caller::Mayor(MayorCaller { town_id, agent_id, epoch, generation }) = *caller {
-            self.ask(Object::Town, &town_id.to_string(), &CheckMayor { agent_id, epoch, generation }).await?;
+            let check = CheckMayor { agent_id, epoch, generation, is_counted: self.route.is_idempotent };
+            self.ask(Object::Town, &town_id.to_string(), &check).await?;
             self.check_role(Role::Mayor)?;
         }
         Ok(None)
@@ -214,6 +227,29 @@ impl Entry<'_> {
 /// A denial in the words that people see.
 pub(super) fn refused(denial: Denial) -> Error {
     refuse(denial, &Access::any(&[]))
+}
+
+/// The account of a person.
+pub fn account_of(user: &UserCaller) -> String {
+    format!("user:{}", user.user_id)
+}
+
+/// When a short token was made is compared with what the rig keeps, which is town time.
+fn in_town_time(caller: Caller, settings: &Settings) -> Caller {
+    match caller {
+        Caller::Agent(agent) => {
+            let session = match agent.session {
+                AgentSession::Short { issued_at } => AgentSession::Short { issued_at: settings.clock.town(issued_at) },
+                named @ AgentSession::Named { .. } => named,
+            };
+            Caller::Agent(AgentCaller { session, ..agent })
+        }
+        other @ (Caller::Anonymous | Caller::User(_) | Caller::Mayor(_) | Caller::Runtime(_)) => other,
+    }
+}
+
+fn foreign_origin() -> Error {
+    Refusal::new(Code::OriginNotAllowed, "This page may not act for you").into()
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -115,6 +115,8 @@ pub struct Head {
     pub if_none_match: Option<String>,
     /// Whether the client takes HTML.
     pub accepts_html: bool,
+    /// Where the request comes from, as the platform says.
+    pub address: String,
 }
 
 impl Head {
@@ -129,6 +131,7 @@ impl Head {
             request_id: header("x-request-id").filter(|id| is_request_id(id)).unwrap_or_else(ambient::request_id),
             if_none_match: header("if-none-match"),
             accepts_html: header("accept").is_some_and(|accept| accept.contains("text/html")),
+            address: header("cf-connecting-ip").unwrap_or_default(),
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use gastown_core::access::{Denial, UserCaller};
 use gastown_core::id::{FactId, IdSeed};
+use gastown_core::rate;
 use gastown_core::wire::api::session::{Session, SignIn};
 use serde_json::json;
 
+use super::access::account_of as account;
 use super::inbound::Inbound;
 use super::reply::Reply;
 use super::{cookie_name, is_secure};
-use crate::account::calls::{OpenSession, RevokeSessions, SignOut};
+use crate::account::calls::{Count, OpenSession, RevokeSessions, SignOut};
 use crate::ambient::{seed, wall_now};
 use crate::env::Object;
 use crate::error::{Refusal, Result};
@@ -16,6 +18,8 @@ use crate::token::{Minted, SESSION_LIFE};
 
 /// POST `/api/session`
 pub async fn create(inbound: Inbound) -> Result<Reply> {
+    let address = format!("address:{}", inbound.head.address);
+    inbound.ask(Object::Account, &address, &Count { rate: rate::SESSION }).await?;
     let SignIn { token } = inbound.read()?;
     let (user, jti) = inbound.settings.keys.sign_in(&token, wall_now()).map_err(refuse)?;
     let session_id = IdSeed::new(seed()).mint::<FactId>().to_string();
@@ -45,7 +49,8 @@ pub async fn refresh(inbound: Inbound) -> Result<Reply> {
 pub async fn delete(inbound: Inbound) -> Result<Reply> {
     let user = inbound.user()?;
     if let Some(session_id) = &user.session_id {
-        let sign_out = SignOut { session_id: session_id.clone(), expires_at: user.expires_at };
+        // Any cookie of the session, also one that was renewed meanwhile, has ended by then.
+        let sign_out = SignOut { session_id: session_id.clone(), expires_at: wall_now() + SESSION_LIFE };
         inbound.ask(Object::Account, &account(user), &sign_out).await?;
     }
     Ok(Reply::ok(&json!({ "signed_out": true }))?.header("Set-Cookie", set_cookie(&inbound.head.own_origin, "", 0)))
@@ -60,8 +65,11 @@ pub async fn revoke_all(inbound: Inbound) -> Result<Reply> {
 
 fn signed_in(inbound: &Inbound, user: &UserCaller, session_id: &str, generation: u64, status: u16) -> Result<Reply> {
     let Minted { token, expires_at } = inbound.settings.keys.mint_session(user, session_id, generation, wall_now())?;
+    if expires_at <= wall_now() {
+        return Err(refuse(Denial::TokenExpired));
+    }
     let session = Session { expires_at, ..Session::of(user) };
-    let cookie = set_cookie(&inbound.head.own_origin, &token, SESSION_LIFE.as_secs());
+    let cookie = set_cookie(&inbound.head.own_origin, &token, expires_at.since(wall_now()).as_secs());
     Ok(Reply::json(status, &session)?.no_store().header("Set-Cookie", cookie))
 }
 
@@ -70,10 +78,6 @@ fn set_cookie(own_origin: &str, value: &str, max_age_s: u64) -> String {
     let secure = if is_secure(own_origin) { "; Secure" } else { "" };
     let name = cookie_name(own_origin);
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}")
-}
-
-fn account(user: &UserCaller) -> String {
-    format!("user:{}", user.user_id)
 }
 
 fn refuse(denial: Denial) -> crate::error::Error {

@@ -1,6 +1,6 @@
 //! Towns of users and organisations (api.md 3.2), and their deletion.
 
-use gastown_core::access::{Account, Level, TownOwner, TownRole, admit_to_town};
+use gastown_core::access::{Account, Level, OrgRole, TownOwner, TownRole, admit_to_town};
 use gastown_core::id::{IdSeed, RigId, TownId};
 use gastown_core::town::state::AccountKind;
 use gastown_core::wire::api::town::{NewTown, RenameTown, Town};
@@ -43,7 +43,7 @@ pub async fn create_for_org(inbound: Inbound) -> Result<Reply> {
 pub async fn list(inbound: Inbound) -> Result<Reply> {
     let user = inbound.user()?;
     let mut towns = towns_of(&inbound, &account_name(AccountKind::User, &user.user_id)).await?;
-    for membership in &user.orgs {
+    for membership in user.orgs.iter().filter(|membership| membership.role != OrgRole::BillingManager) {
         towns.extend(towns_of(&inbound, &account_name(AccountKind::Org, &membership.org_id)).await?);
     }
     let wanted = inbound.query.get("q").map(str::to_lowercase);
@@ -54,6 +54,7 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
 
 /// GET `/api/users/:userId/towns`
 pub async fn list_of_user(inbound: Inbound) -> Result<Reply> {
+    // The path names the caller, except where an administrator reads.
     let account = account_name(AccountKind::User, inbound.params.get("userId").unwrap_or_default());
     Reply::ok(&towns_of(&inbound, &account).await?)
 }
@@ -195,10 +196,10 @@ async fn towns_of(inbound: &Inbound, account: &str) -> Result<Vec<Town>> {
 }
 
 fn check_membership(inbound: &Inbound, org: &str) -> Result<()> {
-    let is_member = inbound.user()?.orgs.iter().any(|membership| membership.org_id == org);
-    if is_member {
-        Ok(())
-    } else {
-        Err(Refusal::new(Code::Forbidden, "You are not a member of this organisation").into())
+    match inbound.user()?.role_in(org) {
+        Some(OrgRole::Owner | OrgRole::Member) => Ok(()),
+        Some(OrgRole::BillingManager) | None => {
+            Err(Refusal::new(Code::Forbidden, "You are not a member of this organisation").into())
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use gastown_core::access::Denial;
 use gastown_core::limits::{PRIME_BEADS, PRIME_BLOCKERS};
+use gastown_core::rate;
 use gastown_core::rig::bead::{self, BeadType};
 use gastown_core::rig::command::{Done, Judge};
 use gastown_core::rig::event::Event;
@@ -30,16 +31,26 @@ use super::{Desk, store};
 use crate::error::{Error, Refusal, Result};
 use crate::requests::digest;
 
-/// Whether a token's session is live.
+/// Whether a token's session is live, and its agent does not call too often.
 pub(super) async fn check(desk: &Rc<Desk>, call: CheckAgent) -> Result<LiveSession> {
     let speaker = Speaker { town_id: call.town_id, agent_id: call.agent_id, session: call.session };
-    match desk.read(|state| live(state, &speaker)) {
-        // A repeated `done` gets its first answer, so its session may pass the door; the command decides.
-        Err(Error::Refusal(refusal)) if refusal.code == Code::StaleAssignment => {
-            ended(desk, &speaker).ok_or_else(|| (*refusal).into())
+    let found = desk.read(|state| {
+        if call.generation.is_some_and(|of_token| of_token < state.rig.town.credential_gen) {
+            return Err(Refusal::new(Code::TokenInvalid, "The credentials of this town were revoked").into());
         }
-        other => other,
+        live(state, &speaker)
+    });
+    let session = match found {
+        // A repeated `done` gets its first answer, so its session may pass the door; the command decides.
+        Err(Error::Refusal(refusal)) if call.may_be_over && refusal.code == Code::StaleAssignment => {
+            ended(desk, &speaker).ok_or(Error::Refusal(refusal))?
+        }
+        other => other?,
+    };
+    if call.is_counted {
+        desk.buckets.borrow_mut().take(call.agent_id.to_string(), rate::AGENT, desk.now()?)?;
     }
+    Ok(session)
 }
 
 /// What the agent is told about its work. Mail that is shown is delivered first, unless the agent only peeks, so that a

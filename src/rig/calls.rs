@@ -107,6 +107,12 @@ calls! {
         agent_id: AgentId,
         /// The token's session.
         session: TokenSession,
+        /// The token's credential generation.
+        generation: Option<u64>,
+        /// The call may be the repeat of the one that ended the session.
+        may_be_over: bool,
+        /// The call counts against the agent's rate.
+        is_counted: bool,
     } -> LiveSession;
     /// Facts of the runtime about this rig's sessions and jobs.
     "/runtime_facts" RuntimeFacts {

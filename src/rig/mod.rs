@@ -35,7 +35,7 @@ use worker::{DurableObject, Env, Request, Response, durable_object};
 
 use crate::call::{Incoming, respond};
 use crate::error::{Fault, Refusal, Result};
-use crate::requests::Running;
+use crate::requests::{Buckets, Running};
 use crate::sql::Sql;
 use crate::sql::migrate::{RIG, migrate};
 use crate::sql::workers::DurableSql;
@@ -60,6 +60,8 @@ pub(crate) struct Desk {
     shown: RefCell<SortedMap<String, u128>>,
     /// Breaches of invariants that were reported.
     breaches: RefCell<SortedSet<String>>,
+    /// How often its agents call.
+    buckets: RefCell<Buckets>,
 }
 
 impl DurableObject for Rig {
@@ -76,6 +78,7 @@ impl DurableObject for Rig {
                 running: Running::default(),
                 shown: RefCell::new(SortedMap::new()),
                 breaches: RefCell::new(SortedSet::new()),
+                buckets: RefCell::default(),
             }),
         }
     }

@@ -30,7 +30,7 @@ mod views;
 
 pub use views::*;
 
-/// Path of the live stream, which is no JSON: the body is a [`super::stream::Wanted`].
+/// Path of the live stream, which is no JSON: the body is a [`super::stream::OpenStream`].
 pub const STREAM: &str = "/stream";
 
 macro_rules! calls {
@@ -533,6 +533,8 @@ calls! {
         epoch: u64,
         /// The token's generation.
         generation: u64,
+        /// The call counts against the mayor's rate.
+        is_counted: bool,
     } => "/check_mayor", ();
 }
 

@@ -29,7 +29,7 @@ use worker::{Env, Request, Response, durable_object};
 
 use crate::call::{Incoming, respond};
 use crate::error::{Fault, Result};
-use crate::requests::Running;
+use crate::requests::{Buckets, Running};
 use crate::sql::migrate::{TOWN, migrate};
 use crate::sql::workers::DurableSql;
 
@@ -60,6 +60,8 @@ struct Inner {
     is_migrated: Cell<bool>,
     /// Breaches of invariants that were logged already.
     breaches: RefCell<gastown_core::sorted::SortedSet<String>>,
+    /// How often the mayor calls.
+    buckets: RefCell<Buckets>,
 }
 
 impl worker::DurableObject for Town {
@@ -77,6 +79,7 @@ impl worker::DurableObject for Town {
             running: Running::default(),
             is_migrated: Cell::new(false),
             breaches: RefCell::default(),
+            buckets: RefCell::default(),
         };
         Self { inner: Rc::new(inner) }
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use gastown_core::config::{SecretName, effective_town};
+use gastown_core::rate;
 use gastown_core::town::event::{Event, Receipt};
 use gastown_core::town::state::State;
 use gastown_core::wire::code::Code;
@@ -139,11 +140,17 @@ pub(super) fn mayor_events(inner: &Rc<Inner>, call: calls::MayorEvents) -> Resul
 }
 
 pub(super) fn check_mayor(inner: &Rc<Inner>, call: calls::CheckMayor) -> Result<()> {
-    let (is_current, epoch) = inner.with_state(|state| {
+    let (is_current, is_revoked, epoch) = inner.with_state(|state| {
         let mayor = &state.mayor;
         let is_live = mayor.assignment_id.is_some() && mayor.epoch == call.epoch && mayor.agent_id == call.agent_id;
-        (is_live && state.town.credential_gen == call.generation, mayor.epoch)
+        (is_live, state.town.credential_gen != call.generation, mayor.epoch)
     })?;
+    if is_revoked {
+        return Err(Refusal::new(Code::TokenInvalid, "The credentials of this town were revoked").into());
+    }
+    if is_current && call.is_counted {
+        return inner.buckets.borrow_mut().take(call.agent_id.to_string(), rate::AGENT, inner.now()?);
+    }
     if is_current {
         return Ok(());
     }

@@ -11,9 +11,6 @@ use gastown_core::wire::api::bead::Failure;
 use gastown_core::wire::api::snapshot::RuntimeStatus;
 use gastown_core::wire::code::Code;
 use gastown_core::wire::control::{Attach, Attached, CheckRepo, Health, PROTOCOL, RuntimeRig, TownView};
-use jwt_compact::Algorithm;
-use jwt_compact::AlgorithmSignature;
-use jwt_compact::alg::{Hs256, Hs256Key};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::{ContainerStartupOptions, Method};
@@ -25,6 +22,7 @@ use crate::call::{Asked, Call, ask};
 use crate::container::{Answer, Control, Order, Refused, Transport, order};
 use crate::env::{Object, public_url, settings, stub};
 use crate::error::{Error, Fault, Refusal, Result};
+use crate::token::keyed_digest;
 use crate::town::calls::{InstanceSeen, RuntimeSetup, Setup};
 
 /// A runtime that was attached registers within this; longer, and the order is tried again later.
@@ -278,8 +276,7 @@ pub(super) fn said(refused: &Refused) -> String {
 
 /// The control secret of a town's own container (container.md 1.2): HMAC-SHA256 of town and generation, in hex.
 fn control_secret(gastown_secret: &str, town_id: TownId, generation: u64) -> String {
-    let signature = Hs256.sign(&Hs256Key::new(gastown_secret), format!("control:{town_id}:{generation}").as_bytes());
-    signature.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    keyed_digest(gastown_secret, &format!("control:{town_id}:{generation}"))
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use worker::{DurableObject, Env, Request, Response, durable_object};
 
 use crate::call::{Call, Incoming, respond};
 use crate::error::{Fault, Result};
+use crate::requests::Buckets;
 use crate::sql::migrate::{CONTAINER, migrate};
 use crate::sql::workers::DurableSql;
 use calls as c;
@@ -50,6 +51,8 @@ pub(crate) struct Keeper {
     readers: RefCell<crate::sse::Readers<stream::Wanted>>,
     /// End of the token of each session, by wall time; in memory, so that a restart hands out new ones.
     tokens: RefCell<SortedMap<AssignmentId, Timestamp>>,
+    /// How often people ask for tickets.
+    buckets: RefCell<Buckets>,
 }
 
 impl DurableObject for TownContainer {
@@ -66,6 +69,7 @@ impl DurableObject for TownContainer {
                 attaching: Mutex::new(()),
                 readers: RefCell::default(),
                 tokens: RefCell::new(SortedMap::new()),
+                buckets: RefCell::default(),
             }),
         }
     }

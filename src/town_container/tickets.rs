@@ -2,10 +2,9 @@
 
 use gastown_core::id::AgentId;
 use gastown_core::limits::{TICKET_LIFE, TICKETS_UNUSED_MAX};
+use gastown_core::rate;
 use gastown_core::time::Timestamp;
 use gastown_core::wire::code::Code;
-use jwt_compact::alg::{Hs256, Hs256Key};
-use jwt_compact::{Algorithm as _, AlgorithmSignature as _};
 use serde::Deserialize;
 
 use super::Keeper;
@@ -17,15 +16,17 @@ use crate::params;
 use crate::sql::row::Json;
 use crate::sql::{Sql, SqlError, json, text};
 use crate::sse::Guard;
+use crate::token::{hex, keyed_digest};
 
 /// Makes a ticket; what nobody used in time is forgotten first.
 pub(super) fn mint(keeper: &Keeper, call: &MintTicket) -> Result<Ticket> {
     let now = wall_now();
+    keeper.buckets.borrow_mut().take(call.guard.subject.clone(), rate::TICKET, keeper.now()?)?;
     forget(&keeper.sql, now)?;
     if unused(&keeper.sql)? >= TICKETS_UNUSED_MAX {
         return Err(Refusal::new(Code::LimitReached, "Too many tickets were made and not used").into());
     }
-    let ticket: String = random::<32>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let ticket = hex(&random::<32>());
     let digest = digest(&settings(&keeper.env)?.gastown_secret, &ticket);
     let expires_at = now + TICKET_LIFE;
     put(&keeper.sql, &digest, &call.purpose, call.agent_id, &call.guard, expires_at)?;
@@ -46,8 +47,7 @@ pub(super) fn redeem(keeper: &Keeper, call: &UseTicket) -> Result<Guard> {
 }
 
 fn digest(secret: &str, ticket: &str) -> String {
-    let signature = Hs256.sign(&Hs256Key::new(secret), format!("ticket:{ticket}").as_bytes());
-    signature.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    keyed_digest(secret, &format!("ticket:{ticket}"))
 }
 
 #[derive(Deserialize)]

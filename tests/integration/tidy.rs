@@ -58,6 +58,7 @@ const CORE_LAYERS: [(&str, u8); 17] = [
     ("breaker", 0),
     ("models", 1),
     ("access", 1),
+    ("rate", 1),
     ("config", 2),
     ("protocol", 3),
     ("container", 4),

@@ -221,9 +221,7 @@ pub async fn try_send(town: &Arc<Town>, session: &Arc<Session>, call: &Call) -> 
     loop {
         let answer = send_once(town, session, call).await;
         let wait = match &answer {
-            Some((status, _, body))
-                if *status == StatusCode::UNAUTHORIZED && !refreshed && has_code(body, "token_expired") =>
-            {
+            Some((status, _, body)) if *status == StatusCode::UNAUTHORIZED && !refreshed && is_over(body) => {
                 refreshed = true;
                 match renew_token(town, session).await {
                     true => Some(Duration::ZERO),
@@ -242,8 +240,10 @@ pub async fn try_send(town: &Arc<Town>, session: &Arc<Session>, call: &Call) -> 
     }
 }
 
-fn has_code(body: &[u8], code: &str) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["code"] == code)
+/// A token that ended, or was revoked, may have a successor.
+fn is_over(body: &[u8]) -> bool {
+    let code = serde_json::from_slice::<Value>(body).map(|body| body["code"].clone()).unwrap_or_default();
+    code == "token_expired" || code == "token_invalid"
 }
 
 const fn is_transient(status: StatusCode) -> bool {

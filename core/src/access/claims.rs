@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 /// Clocks of token makers and ours may differ by this much.
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 
+/// `iat` names a whole second: what happened within it, happened no later.
+const SECOND_END: Duration = Duration::from_millis(999);
+
 /// A short-form agent token ends this long after it was made, whatever its `exp`.
 const SHORT_FORM_LIFE: Duration = Duration::from_secs(8 * 3600);
 
@@ -59,6 +62,8 @@ pub struct Claims {
     pub generation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    #[serde(rename = "auth_time", skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub town_id: Option<TownId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +151,8 @@ pub struct UserCaller {
     pub generation: Option<u64>,
     /// The session of a cookie.
     pub session_id: Option<String>,
+    /// When that session began; renewing its cookie does not change it.
+    pub signed_in_at: Option<Timestamp>,
     /// End of the credential.
     pub expires_at: Timestamp,
 }
@@ -168,6 +175,8 @@ pub struct AgentCaller {
     pub agent_id: AgentId,
     /// For which session it speaks.
     pub session: AgentSession,
+    /// Credential generation; absent in the short form.
+    pub generation: Option<u64>,
 }
 
 /// The session that an agent token stands for.
@@ -215,13 +224,14 @@ pub struct RuntimeCaller {
     pub expires_at: Timestamp,
 }
 
-/// Makes a caller of verified claims. `late` widens the end of the token (24 h for the refresh of a container token).
+/// Makes a caller of verified claims. `late` widens the end of a container token (24 h, for its refresh).
 pub fn identify(signer: Signer, claims: &Claims, now: Timestamp, late: Duration) -> Result<Caller, Denial> {
     let expires_at = claims.exp.and_then(from_seconds).ok_or(Denial::TokenInvalid)?;
+    let aud = claims.aud.as_deref();
+    let late = if (signer, aud) == (Signer::Gastown, Some(audience::RUNTIME)) { late } else { Duration::ZERO };
     if now > expires_at + LEEWAY + late {
         return Err(Denial::TokenExpired);
     }
-    let aud = claims.aud.as_deref();
     match (signer, aud) {
         (Signer::People, None | Some(audience::USER)) => person(claims, expires_at),
         (Signer::Gastown, Some(audience::RUNTIME)) => runtime(claims, expires_at),
@@ -280,6 +290,7 @@ fn person(claims: &Claims, expires_at: Timestamp) -> Result<Caller, Denial> {
         orgs: claims.org_memberships.clone().unwrap_or_default(),
         generation: claims.generation,
         session_id: claims.sid.clone(),
+        signed_in_at: claims.auth_time.and_then(from_seconds),
         expires_at,
     }))
 }
@@ -301,6 +312,7 @@ fn agent(claims: &Claims) -> Result<Caller, Denial> {
             rig_id,
             agent_id,
             session: AgentSession::Named { assignment_id, epoch, role },
+            generation: claims.generation,
         })),
         (_, _, _) => Err(Denial::TokenInvalid),
     }
@@ -312,7 +324,8 @@ fn short_agent(claims: &Claims, now: Timestamp) -> Result<Caller, Denial> {
     if now > issued_at + SHORT_FORM_LIFE + LEEWAY {
         return Err(Denial::TokenExpired);
     }
-    Ok(Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session: AgentSession::Short { issued_at } }))
+    let session = AgentSession::Short { issued_at: issued_at + SECOND_END };
+    Ok(Caller::Agent(AgentCaller { town_id, rig_id, agent_id, session, generation: None }))
 }
 
 fn mayor(claims: &Claims) -> Result<Caller, Denial> {

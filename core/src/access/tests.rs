@@ -203,6 +203,7 @@ fn user(is_admin: bool) -> UserCaller {
         orgs: Vec::new(),
         generation: None,
         session_id: None,
+        signed_in_at: None,
         expires_at: NOW,
     }
 }
@@ -220,6 +221,7 @@ fn caller(name: &str) -> Caller {
             rig_id: RIG,
             agent_id: TOAST,
             session: AgentSession::Named { assignment_id: AssignmentId::from_u128(9), epoch: 4, role: Role::Polecat },
+            generation: Some(1),
         }),
         "mayor" => Caller::Mayor(MayorCaller { town_id: TOWN, agent_id: MAYOR, epoch: 1, generation: 1 }),
         "runtime" => Caller::Runtime(RuntimeCaller {

@@ -538,6 +538,7 @@ impl State {
             budget_until: is_reached.then(|| now.next_day()),
             exhausted_convoys: self.exhausted_convoys(),
             instance_id: self.drain.instance_id,
+            credential_gen: self.town.credential_gen,
         }
     }
 

@@ -71,6 +71,11 @@ impl Api {
 
     /// As [`Self::call`], with another content type.
     pub fn call_as(&self, content_type: &str, method: &str, path: &str, body: Option<&str>) -> Result<Reply> {
+        self.send(content_type, method, path, body.map(str::as_bytes))
+    }
+
+    /// Any method, any content type, any bytes.
+    pub fn send(&self, content_type: &str, method: &str, path: &str, body: Option<&[u8]>) -> Result<Reply> {
         let what = || format!("{method} {path}");
         let method: Method = method.parse().with_context(|| format!("{method} is no method"))?;
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base_url));
@@ -82,7 +87,7 @@ impl Api {
         }
         let response = match body {
             Some(body) => {
-                let request = request.header("content-type", content_type).body(body.to_owned());
+                let request = request.header("content-type", content_type).body(body.to_vec());
                 self.agent.run(request.with_context(what)?)
             }
             None => self.agent.run(request.body(()).with_context(what)?),
@@ -93,7 +98,12 @@ impl Api {
 
 impl Reply {
     fn read(mut response: Response<ureq::Body>) -> Result<Self> {
-        let text = response.body_mut().read_to_string().context("could not read the answer")?;
+        // A live stream has no end to wait for.
+        let is_stream = response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = match is_stream {
+            true => String::new(),
+            false => response.body_mut().read_to_string().context("could not read the answer")?,
+        };
         let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
             (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
         };

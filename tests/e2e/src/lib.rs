@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod demo;
+pub mod leaks;
 pub mod process;
 pub mod recording;
 pub mod repository;

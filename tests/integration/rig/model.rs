@@ -369,6 +369,7 @@ impl World {
                 draining: self.random.one_in(8),
                 stop_running: self.random.one_in(16),
                 instance_id: self.random.maybe(InstanceId::from_u128(1)),
+                credential_gen: self.random.below(3) as u64,
                 ..TownState::default()
             })],
             2 if self.random.one_in(20) => {

@@ -5,12 +5,18 @@
 //! One program with a `main` of its own, because its tests share one running stack and run side by side, each in its own
 //! town. A test that ends a life of the runtime, which all towns would notice, has a stack to itself.
 
+mod access;
 mod convoys;
+mod credentials;
 mod dispatch;
+mod input;
 mod messages;
 mod older_clients;
 mod reviews;
 mod runtime;
+mod secrets;
+mod streams;
+mod tokens;
 mod world;
 
 use std::sync::Arc;
@@ -54,12 +60,24 @@ const TESTS: &[Test] = &[
     ("older_runtimes_find_their_calls_and_settings", older_clients::container),
     ("repeats_side_by_side_have_one_effect", older_clients::repeats),
     ("a_molecule_is_advanced_to_its_end", messages::molecule),
+    ("access_of_every_route_to_every_credential", access::every_cell),
+    ("access_ends_at_the_border_of_a_town", access::ids_of_another_town),
+    ("access_ends_with_the_session", tokens::sessions_end),
+    ("access_ends_with_the_generation", tokens::generation_rises),
+    ("access_of_the_runtime_is_refreshed", tokens::container_token_is_refreshed),
+    ("access_by_a_ticket_is_given_once", streams::tickets_are_used_once),
+    ("access_to_a_stream_ends", streams::streams_end),
+    ("access_to_streams_is_counted", streams::streams_are_counted),
+    ("secrets_go_in_and_do_not_come_out", secrets::stay_hidden),
+    ("input_of_any_kind_is_answered_and_what_is_refused_is_not_kept", input::is_never_our_fault),
 ];
 
 const ALONE: &[Test] = &[
     ("a_new_runtime_evicts_uncharged", dispatch::new_runtime),
     ("a_drain_starts_nothing_and_costs_nothing", dispatch::drain),
 ];
+
+const IN_REAL_TIME: &[Test] = &[("access_of_the_hasty_is_slowed", tokens::the_hasty_are_slowed)];
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -71,7 +89,10 @@ fn main() {
     });
     let alone =
         ALONE.iter().map(|&(name, test)| Trial::test(name, move || World::new().run(test).map_err(Failed::from)));
-    let conclusion = libtest_mimic::run(&arguments, together.chain(alone).collect());
+    let timed = IN_REAL_TIME
+        .iter()
+        .map(|&(name, test)| Trial::test(name, move || World::in_real_time().run(test).map_err(Failed::from)));
+    let conclusion = libtest_mimic::run(&arguments, together.chain(alone).chain(timed).collect());
     drop(shared);
     conclusion.exit();
 }

@@ -273,6 +273,11 @@ impl Seat {
         self.path(&format!("/rigs/{}/agents/{}{rest}", text("rig_id"), text("agent_id")))
     }
 
+    /// The container token.
+    pub(crate) fn token(&self) -> String {
+        self.with(|town| town.token.clone())
+    }
+
     /// A client with the container token.
     pub(crate) fn worker(&self) -> Api {
         self.with(|town| Api::new(&town.api_url, Some(&town.token)))

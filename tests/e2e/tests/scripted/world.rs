@@ -23,6 +23,7 @@ const LOG_LINES: usize = 40;
 /// The stack and its runtime, started when first needed.
 pub(crate) struct World {
     running: Mutex<Option<Running>>,
+    time_scale: u32,
 }
 
 struct Running {
@@ -43,7 +44,12 @@ pub(crate) struct Town {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { running: Mutex::new(None) }
+        Self { running: Mutex::new(None), time_scale: TIME_SCALE }
+    }
+
+    /// One whose towns live as fast as we do: for what is counted by the minute.
+    pub(crate) fn in_real_time() -> Self {
+        Self { running: Mutex::new(None), time_scale: 1 }
     }
 
     /// Runs one test; a failure comes with the last words of every process.
@@ -56,9 +62,13 @@ impl World {
 
     /// A town with so many rigs and these settings.
     pub(crate) fn town(&self, rigs: usize, config: &Value) -> Result<Town> {
+        self.town_of(self.api()?, "/api/towns", rigs, config)
+    }
+
+    /// The same, made by this person by this route.
+    pub(crate) fn town_of(&self, api: Api, route: &str, rigs: usize, config: &Value) -> Result<Town> {
         self.with(|running| {
-            let api = running.stack.api();
-            let town = api.post("/api/towns", &json!({"name": "Scripted"})).context("could not make the town")?;
+            let town = api.post(route, &json!({"name": "Scripted"})).context("could not make the town")?;
             let town_id = text(&town, "id")?.to_owned();
             if *config != json!({}) {
                 let reply = api.call("PATCH", &format!("/api/towns/{town_id}/config"), Some(&config.to_string()))?;
@@ -75,6 +85,23 @@ impl World {
         })
     }
 
+    /// The stack's user, and where the stack is.
+    pub(crate) fn api(&self) -> Result<Api> {
+        self.with(|running| Ok(running.stack.api()))
+    }
+
+    /// A secret of the stack, by the name of its variable.
+    pub(crate) fn secret(&self, name: &str) -> Result<String> {
+        self.with(|running| {
+            running.stack.ready.secrets.get(name).cloned().with_context(|| format!("the stack names no {name}"))
+        })
+    }
+
+    /// Where the stack keeps everything, its logs among it.
+    pub(crate) fn state_dir(&self) -> Result<std::path::PathBuf> {
+        self.with(|running| Ok(running.stack.ready.state_dir.clone()))
+    }
+
     /// Ends the runtime's present life and begins the next.
     pub(crate) fn restart_runtime(&self) -> Result<()> {
         self.with(|running| {
@@ -86,14 +113,14 @@ impl World {
     fn with<T>(&self, use_it: impl FnOnce(&Running) -> Result<T>) -> Result<T> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_none() {
-            *running = Some(Running::start()?);
+            *running = Some(Running::start(self.time_scale)?);
         }
         running.as_ref().context("the stack is not running").and_then(use_it)
     }
 }
 
 impl Running {
-    fn start() -> Result<Self> {
+    fn start(time_scale: u32) -> Result<Self> {
         let directory = tempfile::tempdir().context("could not make a directory for the tests")?;
         let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let executor = executor.context("could not start the runtime's executor")?;
@@ -103,7 +130,7 @@ impl Running {
             runtime_url: Some(runtime.base_url.clone()),
             environment: vec![
                 ("GASTOWN_CONTROL_SECRET".to_owned(), CONTROL_SECRET.to_owned()),
-                ("GASTOWN_TIME_SCALE".to_owned(), TIME_SCALE.to_string()),
+                ("GASTOWN_TIME_SCALE".to_owned(), time_scale.to_string()),
             ],
             ..Options::default()
         };
