@@ -24,8 +24,7 @@ use crate::env::{Object, Settings, stub};
 use crate::error::{Error, Refusal, Result};
 use crate::rig::calls::CheckAgent;
 use crate::routes::Route;
-use crate::town::calls::{CheckMayor, Ownership, UseTicket};
-use crate::town::tickets::Use;
+use crate::town::calls::{CheckMayor, Ownership};
 use crate::town_container::calls::CheckRuntime;
 
 /// A request at the door of its row.

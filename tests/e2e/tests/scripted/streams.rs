@@ -26,6 +26,7 @@ pub(crate) fn tickets_are_used_once(world: &World) -> Result<()> {
     ensure!(made.status == 201 && made.header("cache-control") == Some("no-store"), "{made}");
     let made = made.data()?;
     let url = text(&made, "url")?;
+    let url = url.strip_prefix(town.api.base_url()).with_context(|| format!("{url} is elsewhere"))?;
     let mut stream = Listener::open(&town.api, url, None)?;
     ensure!(stream.status == 200, "{}", stream.status);
     stream.until("event: hello")?;
