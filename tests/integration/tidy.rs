@@ -194,16 +194,17 @@ fn no_silencing(files: &[File]) -> Vec<String> {
 
 fn no_long_files(files: &[File]) -> Vec<String> {
     let code = files.iter().filter(|file| file.is_source() && !file.has_extension(&["md"]));
-    code.filter(|file| !GENERATED.contains(&file.path.as_str())).filter_map(|file| {
-        let tests = file.text.lines().position(|line| line.trim() == "#[cfg(test)]");
-        let all = file.text.lines().count();
-        let lines = tests.unwrap_or(all);
-        let lines = if file.path.contains("/tests/") { 0 } else { lines };
-        let allowed = LONG_FILES.iter().find(|(path, _)| *path == file.path).map_or(LINES_MAX, |(_, lines)| *lines);
-        (lines > allowed || all > LINES_WITH_TESTS_MAX)
-            .then(|| format!("{}: {lines} lines, {all} with tests", file.path))
-    })
-    .collect()
+    code.filter(|file| !GENERATED.contains(&file.path.as_str()))
+        .filter_map(|file| {
+            let tests = file.text.lines().position(|line| line.trim() == "#[cfg(test)]");
+            let all = file.text.lines().count();
+            let lines = tests.unwrap_or(all);
+            let lines = if file.path.contains("/tests/") { 0 } else { lines };
+            let allowed = LONG_FILES.iter().find(|(path, _)| *path == file.path).map_or(LINES_MAX, |(_, lines)| *lines);
+            (lines > allowed || all > LINES_WITH_TESTS_MAX)
+                .then(|| format!("{}: {lines} lines, {all} with tests", file.path))
+        })
+        .collect()
 }
 
 fn no_orphans(files: &[File]) -> Vec<String> {
