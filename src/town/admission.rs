@@ -48,8 +48,7 @@ pub(super) fn spent(inner: &Rc<Inner>, call: calls::ListSpent) -> Result<Vec<Spe
         SpentRow { day, key, label, spent }
     };
     if call.by_convoy {
-        let convoys = inner.with_state(|state| state.usage.clone())?;
-        let convoys = convoys.into_iter().filter(|((_, spender), _)| matches!(spender, Spender::Convoy(..)));
+        let convoys = store::admission::by_convoy(&inner.sql)?.into_iter();
         return Ok(convoys.map(|(of, spent)| row(of, spent)).collect());
     }
     Ok(store::admission::days(&inner.sql, &call.from, &call.to)?

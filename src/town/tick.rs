@@ -91,10 +91,11 @@ impl Inner {
     pub(super) fn alarm(self: &Rc<Self>) {
         let planned = || -> Result<()> {
             self.ensure_schema()?;
-            if store::load(&self.sql)?.is_none() {
-                return Ok(());
-            }
-            let state = self.take()?;
+            let state = match self.take() {
+                // A town that was deleted has nothing to wake for.
+                Err(Error::Refusal(_)) => return Ok(()),
+                taken => taken?,
+            };
             let planned = gastown_core::town::plan(state, self.context()?);
             self.commit(planned)
         };

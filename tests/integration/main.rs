@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod checks;
+mod history;
 mod migrations;
 mod openapi;
 mod random;

@@ -6,24 +6,43 @@ use std::path::{Path, PathBuf};
 use gastown::sql::migrate::{Migration, migrate};
 use gastown::sql::row::object;
 use gastown::sql::{Sql, SqlError, Value};
-use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, StatementStatus};
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// An in-memory database.
+/// A database, in memory or in a file.
 pub(crate) struct TestSql {
     connection: Connection,
     in_transaction: Cell<bool>,
+    work: Cell<Work>,
+}
+
+/// What a database was made to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Statements that were run.
+    pub(crate) statements: u64,
+    /// Instructions of SQLite's machine: they grow with the rows that are looked at, and are the same each time.
+    pub(crate) instructions: u64,
 }
 
 impl TestSql {
     /// An empty database.
     pub(crate) fn empty() -> Self {
-        Self { connection: Connection::open_in_memory().unwrap(), in_transaction: Cell::new(false) }
+        Self::over(Connection::open_in_memory().unwrap())
+    }
+
+    /// The database in this file, which need not exist.
+    pub(crate) fn open(file: &Path) -> Self {
+        Self::over(Connection::open(file).unwrap())
+    }
+
+    fn over(connection: Connection) -> Self {
+        Self { connection, in_transaction: Cell::new(false), work: Cell::default() }
     }
 
     /// A database with this schema.
@@ -45,6 +64,17 @@ impl TestSql {
         let steps = prepared.query_map(rusqlite::params_from_iter(unset), |row| row.get("detail")).unwrap();
         steps.map(|step| step.unwrap()).collect()
     }
+
+    /// What was done since this was last asked.
+    pub(crate) fn take_work(&self) -> Work {
+        self.work.take()
+    }
+
+    fn count(&self, statement: &rusqlite::Statement<'_>) {
+        let Work { statements, instructions } = self.work.get();
+        let run = u64::try_from(statement.reset_status(StatementStatus::VmStep)).unwrap();
+        self.work.set(Work { statements: statements + 1, instructions: instructions + run });
+    }
 }
 
 impl Sql for TestSql {
@@ -58,6 +88,8 @@ impl Sql for TestSql {
             let values = (0..columns.len()).map(|i| read(row.get_ref(i).unwrap())).collect();
             out.push(object(&columns, values));
         }
+        drop(rows);
+        self.count(&statement);
         Ok(out)
     }
 
@@ -66,6 +98,8 @@ impl Sql for TestSql {
         let mut statement = self.connection.prepare_cached(sql).map_err(fail)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params.iter().map(Bound))).map_err(fail)?;
         while rows.next().map_err(fail)?.is_some() {}
+        drop(rows);
+        self.count(&statement);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! Nothing here knows the domain: the stack is started as processes and spoken to over HTTP.
 
 mod args;
+mod bench;
 mod build;
 mod check;
 mod demo;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Test { fast: false } => suites::everything(),
         Command::Golden => suites::golden(),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Bench => bench::run(),
         Command::Up { options, json } => up::run(&options, json),
         Command::Demo(options) => demo::run(&options),
         Command::Token(options) => token::print_user(&options),

@@ -584,10 +584,13 @@ impl State {
     pub fn forget(&mut self) {
         self.inbox.retain(|_, message| message.state != MessageState::Delivered);
         self.escalations.retain(|_, escalation| escalation.state == EscalationState::Open);
-        let newest = self.usage.keys().map(|(day, _)| day).filter(|day| *day != ALL_TIME).max().cloned();
-        self.usage.retain(|(day, _), _| day == ALL_TIME || Some(day) == newest.as_ref());
         self.triage.retain(|_, request| request.is_in_view());
         self.convoys.retain(|_, convoy| convoy.state.is_live());
+        let newest = self.usage.keys().map(|(day, _)| day).filter(|day| *day != ALL_TIME).max().cloned();
+        self.usage.retain(|(day, spender), _| match spender {
+            Spender::Convoy(convoy_id, _) => self.convoys.contains_key(convoy_id),
+            Spender::Rig(_) | Spender::Mayor => Some(day) == newest.as_ref(),
+        });
         self.convoy_rigs.retain(|(convoy_id, _), _| self.convoys.contains_key(convoy_id));
         self.tasks.retain(|_, task| self.convoys.contains_key(&task.convoy_id));
         self.task_edges.retain(|_, edge| self.convoys.contains_key(&edge.convoy_id));

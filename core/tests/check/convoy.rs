@@ -218,7 +218,7 @@ fn ids(names: &[&str]) -> Vec<BeadId> {
     names.iter().map(|name| bead_id(name)).collect()
 }
 
-fn convoy(name: &str) -> ConvoyId {
+pub(super) fn convoy(name: &str) -> ConvoyId {
     ConvoyId::from_u128((0xc000_0000 + name[1..].parse::<u128>().unwrap()) << 96)
 }
 

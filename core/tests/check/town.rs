@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gastown_core::id::{AgentId, AssignmentId, BeadId, ConvoyId, IdSeed, InstanceId, MessageId, RigId, TownId};
+use gastown_core::id::{AgentId, AssignmentId, BeadId, IdSeed, InstanceId, MessageId, RigId, TownId};
 use gastown_core::models::Catalogue;
 use gastown_core::protocol::{Activity, Numbered, RigToTown, Spending, TownState, TownToRig};
 use gastown_core::session::{Beat, ErrorKind, Kind, Over, SessionAnswer, SessionFact, SessionKey, StartAnswer, Usage};
@@ -263,7 +263,7 @@ impl Player {
         let message = RigToTown::SlotAsked {
             assignment_id: assignment(slot),
             bead_id: BeadId::from_u128(1),
-            convoy_id: rest.contains(&"convoy").then(|| ConvoyId::from_u128(7)),
+            convoy_id: rest.contains(&"convoy").then(|| super::convoy::convoy("c1")),
             assignment_kind: Kind::Work,
             priority,
             age_at: self.now,
@@ -275,7 +275,7 @@ impl Player {
         let spent = |usd: &str| Usage { cost_micros: usd.parse::<u64>().unwrap() * 1_000_000, ..Usage::default() };
         let mut spending = Spending::default();
         spending.days.insert(self.now.day(), spent(usd));
-        spending.convoys.extend(of_convoy.map(|usd| (ConvoyId::from_u128(7), spent(usd))));
+        spending.convoys.extend(of_convoy.map(|usd| (super::convoy::convoy("c1"), spent(usd))));
         self.rig_says(name, RigToTown::Usage(spending));
     }
 

@@ -4,7 +4,7 @@
 use gastown_core::sorted::SortedMap;
 
 use gastown_core::breaker::{Breaker, BreakerState};
-use gastown_core::id::RigId;
+use gastown_core::id::{ConvoyId, RigId};
 use gastown_core::limits::BREAKER_TOWN_WINDOW;
 use gastown_core::session::Usage;
 use gastown_core::time::Timestamp;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::params;
 use crate::sql::row::{Json, Ms};
-use crate::sql::{Sql, SqlError, json, text_or_null};
+use crate::sql::{Sql, SqlError, json, text, text_or_null};
 
 #[derive(Deserialize)]
 struct BreakerRow {
@@ -122,9 +122,14 @@ struct UsageRow {
 const SELECT_USAGE: &str = "
 select day, scope, tokens_in, tokens_out, cost_micros
 from usage
-where day = 'all' or day = (select max(day) from usage where day <> 'all')";
+where day = (select max(day) from usage where day < 'all')
+union all
+select day, scope, tokens_in, tokens_out, cost_micros
+from convoys cross join usage on day = 'all'
+  and scope between 'convoy:' || convoy_id || ':' and 'convoy:' || convoy_id || ';'
+where state in ('staged', 'active', 'landing')";
 
-/// The totals that rules look at: of the newest day, and of convoys.
+/// The totals that rules look at: of the newest day, and of live convoys.
 pub(super) fn usage(sql: &impl Sql) -> Result<SortedMap<(String, Spender), Usage>, SqlError> {
     let rows: Vec<UsageRow> = sql.rows(SELECT_USAGE, &[])?;
     Ok(rows.into_iter().filter_map(total).collect())
@@ -143,6 +148,29 @@ order by day, scope";
 pub fn days(sql: &impl Sql, from: &str, to: &str) -> Result<Vec<Total>, SqlError> {
     let rows: Vec<UsageRow> = sql.rows(SELECT_DAYS, params![from, to])?;
     Ok(rows.into_iter().filter_map(total).collect())
+}
+
+const SELECT_BY_CONVOY: &str = "
+select day, scope, tokens_in, tokens_out, cost_micros
+from usage
+where day = 'all'
+order by scope";
+
+/// Totals of every convoy, live or not, for people.
+pub fn by_convoy(sql: &impl Sql) -> Result<Vec<Total>, SqlError> {
+    let rows: Vec<UsageRow> = sql.rows(SELECT_BY_CONVOY, &[])?;
+    Ok(rows.into_iter().filter_map(total).collect())
+}
+
+const SELECT_OF_CONVOY: &str = "
+select day, scope, tokens_in, tokens_out, cost_micros
+from usage
+where day = 'all' and scope between 'convoy:' || ?1 || ':' and 'convoy:' || ?1 || ';'";
+
+/// What a convoy, live or not, has spent in all its rigs.
+pub(super) fn spent_by_convoy(sql: &impl Sql, convoy_id: ConvoyId) -> Result<Usage, SqlError> {
+    let rows: Vec<UsageRow> = sql.rows(SELECT_OF_CONVOY, &[text(convoy_id)])?;
+    Ok(rows.into_iter().filter_map(total).map(|(_, spent)| spent).fold(Usage::default(), Usage::plus))
 }
 
 const UPSERT_USAGE: &str = "

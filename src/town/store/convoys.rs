@@ -131,6 +131,7 @@ pub fn get(sql: &impl Sql, convoy_id: ConvoyId) -> Result<Option<Whole>, SqlErro
         rigs: sql.rows::<PartRow>(SELECT_RIGS_OF, &id)?.into_iter().map(ConvoyRig::from).collect(),
         tasks: sql.rows::<TaskRow>(SELECT_TASKS_OF, &id)?.into_iter().map(Task::from).collect(),
         edges: sql.rows::<EdgeRow>(SELECT_EDGES_OF, &id)?.into_iter().map(TaskEdge::from).collect(),
+        spent: super::admission::spent_by_convoy(sql, convoy_id)?,
     }))
 }
 

@@ -3,6 +3,7 @@
 mod convoys;
 mod forge;
 mod full;
+mod idle;
 mod marks;
 mod memory;
 mod model;

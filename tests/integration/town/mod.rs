@@ -1,5 +1,6 @@
 //! The town's store on real SQLite.
 
 mod convoys;
+mod idle;
 mod model;
 mod rows;

@@ -283,6 +283,8 @@ pub struct Whole {
     pub tasks: Vec<Task>,
     /// Their dependencies.
     pub edges: Vec<TaskEdge>,
+    /// What it has spent in all its rigs.
+    pub spent: Usage,
 }
 
 /// The title as a part of a branch name: lower case, everything else than letters and digits one dash, at most 40.
@@ -333,6 +335,7 @@ impl State {
             rigs: self.rigs_of(convoy_id).cloned().collect(),
             tasks: self.tasks_of(convoy_id).into_iter().cloned().collect(),
             edges: self.edges_of(convoy_id).cloned().collect(),
+            spent: self.spent_by_convoy(convoy_id),
         })
     }
 

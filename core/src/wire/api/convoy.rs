@@ -120,9 +120,8 @@ pub struct ConvoyEdge {
 impl Convoy {
     /// **ConvoyDetail**; the state names the rigs.
     pub fn detail(state: &State, whole: &Whole) -> Self {
-        let Whole { convoy, rigs, tasks, edges } = whole;
+        let Whole { convoy, rigs, tasks, edges, spent } = whole;
         // Reviews and rework are part of the rigs' totals; what tasks spent is known a little sooner.
-        let spent = state.spent_by_convoy(convoy.convoy_id);
         let sum = |of: fn(&Task) -> u64| tasks.iter().map(of).sum::<u64>();
         let is_in_flight = |task: &&Task| {
             task.state == TaskState::Live && matches!(task.status, BeadStatus::InProgress | BeadStatus::InReview)
