@@ -35,6 +35,8 @@ pub const TRANSITIONS: &[(Phase, &str, Phase)] = &[
     (Phase::Unhealthy, "a restart is due and none is left: people are told, once (K4)", Phase::Unhealthy),
     (Phase::Draining, "another life of it is attached", Phase::Running),
     (Phase::Draining, "it has ended, or its time is over", Phase::Stopped),
+    (Phase::Draining, "it has ended and is needed (K1)", Phase::Starting),
+    (Phase::Stopped, "it is attached without having been ordered", Phase::Running),
     (Phase::Stopped, "a late failure, or the news that it has ended: nothing", Phase::Stopped),
 ];
 

@@ -11,6 +11,17 @@ use std::path::PathBuf;
 
 use expect_test::expect_file;
 
+/// Plays the text of a scenario, and writes down what happens.
+type Play = fn(&str) -> String;
+
+/// How the scenarios of each folder are played.
+const PLAYS: [(&str, Play); 4] = [
+    ("container", check::container::play),
+    ("rig", check::rig::play),
+    ("town", check::town::play),
+    ("both", check::both::play),
+];
+
 #[test]
 fn container() {
     all_of("container", check::container::play);
@@ -32,7 +43,7 @@ fn both() {
     all_of("both", check::both::play);
 }
 
-fn all_of(aggregate: &str, play: fn(&str) -> String) {
+fn all_of(aggregate: &str, play: Play) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(aggregate);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -42,6 +53,18 @@ fn all_of(aggregate: &str, play: fn(&str) -> String) {
         println!("{}", file.display());
         expect_file![file].assert_eq(&play(&scenario));
     }
+}
+
+/// Every change of state that a scenario shows is a row of its table, and every row is shown by a scenario.
+#[test]
+fn transitions() {
+    for (aggregate, play) in PLAYS {
+        all_of(aggregate, play);
+    }
+    let unknown = check::lifecycle::unknown();
+    assert!(unknown.is_empty(), "no row of a transition table allows\n{}", unknown.join("\n"));
+    let unseen = check::lifecycle::unseen();
+    assert!(unseen.is_empty(), "no scenario shows\n{}", unseen.join("\n"));
 }
 
 /// Random walks: no step breaks an invariant or the fixpoint, and without faults everything ends or waits for a person.
@@ -54,4 +77,6 @@ fn rig_walks() {
         println!("seed {seed}");
         check::rig::walk(seed, 120);
     }
+    let unknown = check::lifecycle::unknown();
+    assert!(unknown.is_empty(), "no row of a transition table allows\n{}", unknown.join("\n"));
 }

@@ -37,6 +37,7 @@ impl TestSql {
     }
 
     /// The database in this file, which need not exist.
+    #[cfg_attr(test, expect(dead_code, reason = "the benchmark opens files"))]
     pub(crate) fn open(file: &Path) -> Self {
         Self::over(Connection::open(file).unwrap())
     }

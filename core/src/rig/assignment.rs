@@ -55,6 +55,13 @@ text_enum! {
     }
 }
 
+/// Every change of an assignment's slot, and what causes it. A slot that is granted stays so until the assignment ends.
+pub const SLOT_TRANSITIONS: &[(Slot, &str, Slot)] = &[
+    (Slot::None, "asked for (R26)", Slot::Asked),
+    (Slot::Asked, "the Town grants it", Slot::Granted),
+    (Slot::Granted, "granted again: nothing", Slot::Granted),
+];
+
 /// How far the rig went about an agent's silence (domain.md 10.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GuppTier {

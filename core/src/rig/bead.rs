@@ -39,6 +39,15 @@ pub const TRANSITIONS: &[(BeadStatus, &str, BeadStatus)] = &[
     (BeadStatus::Failed, "retry", BeadStatus::Open),
 ];
 
+/// Every change of a dependency, here and in a convoy, and what causes it (domain.md 3.5).
+pub const EDGE_TRANSITIONS: &[(EdgeState, &str, EdgeState)] = &[
+    (EdgeState::Pending, "the blocker closed, or its gate opened", EdgeState::Satisfied),
+    (EdgeState::Pending, "the blocker failed", EdgeState::Failed),
+    (EdgeState::Failed, "the blocker is tried again", EdgeState::Pending),
+    (EdgeState::Failed, "the blocker is skipped in its convoy", EdgeState::Waived),
+    (EdgeState::Pending, "the blocker is skipped in its convoy", EdgeState::Waived),
+];
+
 text_enum! {
     /// How a closed bead ended.
     pub enum BeadOutcome {

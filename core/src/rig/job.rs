@@ -18,6 +18,13 @@ text_enum! {
     }
 }
 
+/// Every change of a gate run, and what causes it. A report about a run that has ended changes nothing.
+pub const GATE_RUN_TRANSITIONS: &[(GateRunResult, &str, GateRunResult)] = &[
+    (GateRunResult::Running, "every gate exits 0, or there is none", GateRunResult::Green),
+    (GateRunResult::Running, "a gate does not", GateRunResult::Red),
+    (GateRunResult::Running, "it could not run, was not heard of, or nobody wants it", GateRunResult::Error),
+];
+
 /// One run of the rig's gates at one commit (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateRun {
@@ -47,6 +54,16 @@ text_enum! {
         Ended = "ended",
     }
 }
+
+/// Every change of a job, and what causes it.
+pub const TRANSITIONS: &[(JobPhase, &str, JobPhase)] = &[
+    (JobPhase::Ordered, "the runtime has it", JobPhase::Accepted),
+    (JobPhase::Ordered, "silence: ordered again (R6)", JobPhase::Ordered),
+    (JobPhase::Ordered, "its result, refused, or nobody wants it", JobPhase::Ended),
+    (JobPhase::Accepted, "heard of", JobPhase::Accepted),
+    (JobPhase::Accepted, "its result, or nobody wants it", JobPhase::Ended),
+    (JobPhase::Ended, "late report: nothing", JobPhase::Ended),
+];
 
 /// Work of the runtime without an agent (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,29 @@ use crate::limits::MESSAGE_REPEAT;
 pub use crate::protocol::{MailParty, MailTo};
 use crate::session::Kind;
 use crate::sorted::sort_by_key;
+use crate::text_enum;
 use crate::time::Timestamp;
+
+text_enum! {
+    /// How far a mail has come; follows from its instants.
+    pub enum MailState {
+        Waiting = "waiting",
+        Sent = "sent",
+        Delivered = "delivered",
+        Expired = "expired",
+    }
+}
+
+/// Every change of a mail, and what causes it (domain.md 10.1).
+pub const TRANSITIONS: &[(MailState, &str, MailState)] = &[
+    (MailState::Waiting, "handed to the runtime of a running session (R30)", MailState::Sent),
+    (MailState::Sent, "not accepted for a while: handed over again (R30)", MailState::Sent),
+    (MailState::Waiting, "the agent has read it", MailState::Delivered),
+    (MailState::Sent, "the session accepted it, or the agent has read it", MailState::Delivered),
+    (MailState::Waiting, "its bead or its receiver is gone, or its end has passed (R8)", MailState::Expired),
+    (MailState::Sent, "its bead or its receiver is gone, or its end has passed (R8)", MailState::Expired),
+    (MailState::Delivered, "read again: nothing", MailState::Delivered),
+];
 
 /// One mail (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +87,16 @@ impl Mail {
             delivered_to: None,
             expires_at: None,
             expired_at: None,
+        }
+    }
+
+    /// How far it has come.
+    pub const fn state(&self) -> MailState {
+        match (self.expired_at, self.delivered_at, self.sent_at) {
+            (_, Some(_), _) => MailState::Delivered,
+            (Some(_), None, _) => MailState::Expired,
+            (None, None, Some(_)) => MailState::Sent,
+            (None, None, None) => MailState::Waiting,
         }
     }
 

@@ -22,6 +22,9 @@ text_enum! {
     }
 }
 
+/// Every change of a step, and what causes it.
+pub const TRANSITIONS: &[(StepState, &str, StepState)] = &[(StepState::Open, "advance", StepState::Closed)];
+
 /// One step of a molecule (domain.md 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoleculeStep {

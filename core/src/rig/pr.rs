@@ -50,6 +50,15 @@ text_enum! {
     }
 }
 
+/// Every change of a watch, and what causes it (domain.md 7.5, 7.6).
+pub const WATCH_TRANSITIONS: &[(WatchState, &str, WatchState)] = &[
+    (WatchState::Open, "merged at the forge", WatchState::Merged),
+    (WatchState::Open, "closed without a merge", WatchState::Closed),
+    (WatchState::Open, "permanent error, or too many others in a row", WatchState::Degraded),
+    (WatchState::Degraded, "an answer that can be read", WatchState::Open),
+    (WatchState::Closed, "the next pull request of the same review", WatchState::Open),
+];
+
 text_enum! {
     /// Whether the forge could merge it into its target.
     pub enum Mergeable {

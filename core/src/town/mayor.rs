@@ -21,9 +21,17 @@ pub const TRANSITIONS: &[(MayorPhase, &str, MayorPhase)] = &[
     (MayorPhase::Starting, "refused, failed, lost", MayorPhase::Absent),
     (MayorPhase::Running, "heartbeat, message, idle", MayorPhase::Running),
     (MayorPhase::Running, "another model (T17): a new epoch takes over", MayorPhase::Starting),
+    (MayorPhase::Starting, "restart asked", MayorPhase::Finishing),
     (MayorPhase::Running, "restart asked, or the runtime is put to sleep (T9)", MayorPhase::Finishing),
     (MayorPhase::Running, "session over, lost", MayorPhase::Absent),
     (MayorPhase::Finishing, "session over, lease over", MayorPhase::Absent),
+];
+
+/// Every change of a message to the mayor, and what causes it.
+pub const MESSAGE_TRANSITIONS: &[(MessageState, &str, MessageState)] = &[
+    (MessageState::Queued, "a session runs (T18)", MessageState::Sent),
+    (MessageState::Sent, "the session has taken it", MessageState::Delivered),
+    (MessageState::Sent, "the session went before it took it", MessageState::Queued),
 ];
 
 /// Orders a session under a new epoch.

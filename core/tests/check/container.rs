@@ -5,7 +5,7 @@ use std::time::Duration;
 use gastown_core::container::{self, Effect, Event, Life, Planned};
 use gastown_core::time::Timestamp;
 
-use super::{START, duration, split};
+use super::{START, duration, lifecycle, split};
 
 /// Plays a scenario of the container.
 pub(crate) fn play(scenario: &str) -> String {
@@ -67,6 +67,7 @@ impl Player {
     fn commit(&mut self, planned: Planned) {
         let again = container::plan(planned.life.clone(), self.now);
         assert_eq!((&again.life, again.effects.len()), (&planned.life, 0), "not a fixpoint");
+        lifecycle::note_container(self.life.phase, planned.life.phase);
         if planned.life.phase != self.life.phase {
             self.told.push(planned.life.phase.to_string());
         }

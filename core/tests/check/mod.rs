@@ -6,6 +6,7 @@
 pub(crate) mod both;
 pub(crate) mod container;
 mod convoy;
+pub(crate) mod lifecycle;
 pub(crate) mod rig;
 pub(crate) mod town;
 

@@ -12,7 +12,7 @@ use gastown_core::town::command::NewRig;
 use gastown_core::town::state::{AccountKind, EscalationState, MayorPhase, MessageSource, Pause, Town, TownStatus};
 use gastown_core::town::{self, Command, Context, Effect, Event, Planned, Receipt, State, invariant};
 
-use super::{START, duration, split};
+use super::{START, duration, lifecycle, split};
 
 mod inbox;
 
@@ -405,6 +405,7 @@ impl Player {
             again.writes,
             again.effects
         );
+        lifecycle::note_town(before, &planned);
         self.tell(before, &planned);
         self.told.extend(inbox::differences(before, &planned));
         self.wake_at = planned.wake_at;

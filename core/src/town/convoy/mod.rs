@@ -71,6 +71,15 @@ text_enum! {
     }
 }
 
+/// Every change of a task in its convoy, and what causes it (domain.md 8).
+pub const TASK_TRANSITIONS: &[(TaskState, &str, TaskState)] = &[
+    (TaskState::Live, "its rig reports it closed", TaskState::Closed),
+    (TaskState::Live, "its rig reports it failed; abort", TaskState::Failed),
+    (TaskState::Failed, "retry", TaskState::Live),
+    (TaskState::Failed, "skip", TaskState::Skipped),
+    (TaskState::Skipped, "tried again by a person: it counts anew", TaskState::Live),
+];
+
 impl TaskState {
     /// Nothing waits for the task any more.
     pub const fn is_settled(self) -> bool {
@@ -108,6 +117,13 @@ text_enum! {
         Landed = "landed",
     }
 }
+
+/// Every change of a landing in one rig, and what causes it (domain.md 8).
+pub const LANDING_TRANSITIONS: &[(LandingState, &str, LandingState)] = &[
+    (LandingState::None, "all tasks settled, its attempt is due (T14)", LandingState::Open),
+    (LandingState::Open, "rejected: another attempt after a while, at most LANDING_MAX", LandingState::None),
+    (LandingState::Open, "merged", LandingState::Landed),
+];
 
 /// A convoy's own row (domain.md 2.3).
 #[derive(Debug, Clone, PartialEq)]

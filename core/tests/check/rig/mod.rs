@@ -16,7 +16,7 @@ use gastown_core::rig::{self, Command, Context, Effect, Event, Planned, Receipt,
 use gastown_core::session::{GatesStatus, MergeStatus, Step};
 use gastown_core::time::Timestamp;
 
-use super::{START, bead_id, duration, split};
+use super::{START, bead_id, duration, lifecycle, split};
 
 mod convoy;
 mod forge;
@@ -605,6 +605,7 @@ impl Player {
             planned.writes,
             planned.effects
         );
+        lifecycle::note_rig(&before, &planned);
         let changes = invariant::check_step(&before, &planned);
         assert!(changes.is_empty(), "{changes:#?}\nafter {:?}", self.told);
         for (_, write) in &planned.writes {
