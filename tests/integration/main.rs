@@ -10,6 +10,7 @@ mod openapi;
 mod random;
 mod rig;
 mod routes;
+mod scenarios;
 mod statements;
 mod support;
 mod tidy;

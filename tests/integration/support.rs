@@ -33,16 +33,12 @@ pub(crate) struct Work {
 impl TestSql {
     /// An empty database.
     pub(crate) fn empty() -> Self {
-        Self::over(Connection::open_in_memory().unwrap())
+        Self::open(Path::new(":memory:"))
     }
 
     /// The database in this file, which need not exist.
-    #[cfg_attr(test, expect(dead_code, reason = "the benchmark opens files"))]
     pub(crate) fn open(file: &Path) -> Self {
-        Self::over(Connection::open(file).unwrap())
-    }
-
-    fn over(connection: Connection) -> Self {
+        let connection = Connection::open(file).unwrap();
         Self { connection, in_transaction: Cell::new(false), work: Cell::default() }
     }
 

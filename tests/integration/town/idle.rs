@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use gastown::sql::migrate;
+use gastown::sql::{Sql, clear, migrate};
+use gastown::town::store;
 use gastown_core::town::{Effect, State};
 
 use crate::history::now;
@@ -58,4 +59,17 @@ fn a_town_without_work_sleeps() {
         assert_eq!(planned.effects, Vec::<Effect>::new(), "after {after} s");
         assert_eq!(planned.wake_at, None, "after {after} s");
     }
+}
+
+/// S103: a deleted town is not found by any later call, whatever it kept, and there is nothing to plan, so that no alarm is set.
+#[test]
+fn a_deleted_town_leaves_nothing_to_plan() {
+    let sql = TestSql::migrated(migrate::TOWN);
+    busy(&sql);
+    land(&sql, 10);
+    sql.atomically(|| clear(&sql)).unwrap();
+    assert_eq!(store::load(&sql).unwrap(), None);
+    assert_eq!(store::convoys::page(&sql, &[], 9, 0).unwrap(), Vec::new());
+    assert_eq!(store::mail::page(&sql, None, 9).unwrap(), Vec::new());
+    assert_eq!(store::activity::after(&sql, 0, 9).unwrap(), Vec::new());
 }

@@ -343,6 +343,13 @@ impl Request for NewBead {
     }
 }
 
+text_enum! {
+    /// What a person can make by hand (domain.md 3.1).
+    pub enum NewBeadType {
+        Issue = "issue",
+    }
+}
+
 /// `POST T/beads`: a bead in a rig.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateBead {
@@ -356,6 +363,8 @@ impl Request for CreateBead {
     fn read(fields: &mut Fields<'_>) -> Self {
         let rig_id = fields.id("rig_id").unwrap_or(RigId::from_u128(0));
         let depends_on = fields.ids("depends_on", crate::limits::SLING_TASKS_MAX);
+        // Only issues are made by hand; a word that is no such type must not make one silently.
+        fields.optional_word::<NewBeadType>("type");
         Self { rig_id, bead: NewBead { depends_on, ..NewBead::read(fields) } }
     }
 }
@@ -488,4 +497,28 @@ pub fn cost_usd(micros: u64) -> Option<f64> {
 /// Tokens on the wire.
 pub const fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_read: 0, cache_write: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CreateBead;
+    use crate::wire::api::read::{BadBody, read};
+
+    fn issues(body: &str) -> Vec<String> {
+        match read::<CreateBead>(body.as_bytes()) {
+            Ok(_) => Vec::new(),
+            Err(BadBody::Issues(issues)) => issues.into_iter().map(|issue| issue.path.join(".")).collect(),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// S2: every fault is listed, and a body with faults is no command, so that nothing is stored.
+    #[test]
+    fn a_body_without_a_title_or_with_an_unknown_type_makes_no_bead() {
+        let rig = "1a2b3c4d-0000-4000-8000-000000000001";
+        assert_eq!(issues(&format!(r#"{{"rig_id": "{rig}", "title": "Fix it", "type": "issue"}}"#)), [""; 0]);
+        assert_eq!(issues(&format!(r#"{{"rig_id": "{rig}"}}"#)), ["title"]);
+        assert_eq!(issues(&format!(r#"{{"rig_id": "{rig}", "title": "Fix it", "type": "banana"}}"#)), ["type"]);
+        assert_eq!(issues(r#"{"type": "banana", "title": ""}"#), ["rig_id", "title", "type"]);
+    }
 }

@@ -63,6 +63,12 @@ pub(super) struct Player {
     said: Option<Vec<RigToTown>>,
     told: Vec<String>,
     moved: Option<gastown_core::protocol::MovedBead>,
+    /// What the audit log says of each bead, oldest first.
+    log: Vec<(Option<BeadId>, String)>,
+    /// The object dies between the commit and the act of the next step.
+    dies: bool,
+    /// The newest number that the Town has acknowledged.
+    acknowledged: u64,
 }
 
 impl Player {
@@ -156,6 +162,9 @@ impl Player {
             said: None,
             told: Vec::new(),
             moved: None,
+            log: Vec::new(),
+            dies: false,
+            acknowledged: 0,
         }
     }
 
@@ -221,8 +230,8 @@ impl Player {
                 let data = json.replace('\'', "\"").parse().unwrap();
                 self.command(Command::SetCheckpoint { session: self.session(agent), data });
             }
-            ["show", name] if self.beads.values().any(|known| known == name) => self.tell_bead(name),
-            ["show", agent] => self.tell_agent(agent),
+            ["show", agent] if self.is_agent(agent) => self.tell_agent(agent),
+            ["show", name] => self.tell_bead(name),
             ["ready", agent] => self.reported(agent, SessionFact::Ready),
             ["accept", agent] => {
                 let key = self.session(agent);
@@ -306,6 +315,11 @@ impl Player {
                 let body = bead.body.clone().unwrap_or_default();
                 self.told.extend(body.lines().filter(|line| !line.is_empty()).map(str::to_owned));
             }
+            ["log", name] => {
+                let id = Some(self.bead(name));
+                self.told.extend(self.log.iter().filter(|(about, _)| *about == id).map(|(_, line)| line.clone()));
+            }
+            ["dies"] => self.dies = true,
             ["alarm"] => {
                 let text =
                     self.wake_at.map_or("none".to_owned(), |at| format!("in {} s", at.since(self.now).as_secs()));
@@ -613,9 +627,19 @@ impl Player {
                 self.archived_edges.remove(&(*dependent, *blocker));
             }
         }
+        for (_, write) in &planned.writes {
+            if let Write::Event(row) = write {
+                let words: Vec<&str> = [&row.old, &row.new].into_iter().flatten().map(String::as_str).collect();
+                self.log.push((row.bead_id, format!("{} by {}: {}", row.kind, row.actor, words.join(" -> "))));
+            }
+        }
         self.name_new_beads(&planned);
         self.tell_changes(&before, &planned.state);
         self.tell_messages(&planned);
+        if std::mem::take(&mut self.dies) {
+            self.told.push("the rig dies before it acts".into());
+            return self.restart(planned);
+        }
         let sends = planned.effects.contains(&Effect::SendToTown);
         for effect in planned.effects.iter().filter(|&effect| *effect != Effect::SendToTown) {
             let text = self.effect(effect, &planned.state);
@@ -627,6 +651,20 @@ impl Player {
         if sends {
             self.town_receives();
         }
+    }
+
+    /// The object dies: what it ordered is lost, and what lives in memory only; its alarm stays.
+    fn restart(&mut self, planned: Planned) {
+        self.wake_at = planned.wake_at;
+        self.state = Some(planned.state);
+        self.forget();
+        let state = self.state.as_mut().unwrap();
+        (state.reported, state.reported_spending) = (None, gastown_core::protocol::Spending::default());
+        state.told_tasks.clear();
+        state.told_landings.clear();
+        state.waits.clear();
+        let next = state.outbox.rows().last().map_or(self.acknowledged, |row| row.seq) + 1;
+        state.outbox = gastown_core::protocol::Outbox::new(state.outbox.rows().to_vec(), next);
     }
 
     fn forget(&mut self) {
@@ -649,7 +687,7 @@ impl Player {
         let Some(last) = batch.last().map(|message| message.seq) else { return };
         if let Some(said) = &mut self.said {
             said.extend(batch.into_iter().map(|numbered| numbered.message));
-            self.observe(vec![Event::TownAcknowledged(last)]);
+            self.acknowledge(last);
             return;
         }
         for Numbered { message, .. } in batch {
@@ -680,8 +718,13 @@ impl Player {
             }
         }
         self.check_inbox();
-        self.observe(vec![Event::TownAcknowledged(last)]);
+        self.acknowledge(last);
         self.grant();
+    }
+
+    fn acknowledge(&mut self, last: u64) {
+        self.acknowledged = last;
+        self.observe(vec![Event::TownAcknowledged(last)]);
     }
 
     fn grant(&mut self) {
@@ -745,8 +788,14 @@ impl Player {
         self.live_job().job_id
     }
 
+    fn is_agent(&self, name: &str) -> bool {
+        self.state.as_ref().unwrap().agents.values().any(|agent| agent.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The bead of this name; another rig's when this one has none.
     fn bead(&self, name: &str) -> BeadId {
-        *self.beads.iter().find(|(_, known)| *known == name).unwrap_or_else(|| panic!("no bead {name}")).0
+        let known = self.beads.iter().find(|(_, known)| *known == name).map(|(id, _)| *id);
+        known.unwrap_or_else(|| bead_id(name))
     }
 
     fn name(&self, id: BeadId) -> String {
