@@ -519,6 +519,6 @@ mod tests {
         assert_eq!(issues(&format!(r#"{{"rig_id": "{rig}", "title": "Fix it", "type": "issue"}}"#)), [""; 0]);
         assert_eq!(issues(&format!(r#"{{"rig_id": "{rig}"}}"#)), ["title"]);
         assert_eq!(issues(&format!(r#"{{"rig_id": "{rig}", "title": "Fix it", "type": "banana"}}"#)), ["type"]);
-        assert_eq!(issues(r#"{"type": "banana", "title": ""}"#), ["rig_id", "title", "type"]);
+        assert_eq!(issues(r#"{"type": "banana", "title": ""}"#), ["rig_id", "type", "title"]);
     }
 }
