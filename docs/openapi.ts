@@ -508,6 +508,8 @@ export type components = {
             priority?: "low" | "medium" | "high" | "critical" | null;
             rig_id: string;
             title: string;
+            /** @enum {string|null} */
+            type?: "issue" | null;
         };
         CreateConvoy: {
             beads?: {

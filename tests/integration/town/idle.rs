@@ -69,7 +69,7 @@ fn a_deleted_town_leaves_nothing_to_plan() {
     land(&sql, 10);
     sql.atomically(|| clear(&sql)).unwrap();
     assert_eq!(store::load(&sql).unwrap(), None);
-    assert_eq!(store::convoys::page(&sql, &[], None, 9, 0).unwrap(), Vec::new());
+    assert_eq!(store::convoys::page(&sql, &[], None, 9).unwrap(), Vec::new());
     assert_eq!(store::mail::page(&sql, None, 9).unwrap(), Vec::new());
     assert_eq!(store::activity::after(&sql, 0, 9).unwrap(), Vec::new());
 }
