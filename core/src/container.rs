@@ -141,10 +141,17 @@ pub enum Effect {
 }
 
 /// A plan in the making.
-struct Plan {
+pub struct Plan {
     life: Life,
     now: Timestamp,
     effects: Vec<Effect>,
+}
+
+impl Plan {
+    /// Begins with the row as it is.
+    pub const fn new(life: Life, now: Timestamp) -> Self {
+        Self { life, now, effects: Vec::new() }
+    }
 }
 
 /// A finished plan.
@@ -159,10 +166,11 @@ pub struct Planned {
     pub wake_at: Option<Timestamp>,
 }
 
-type Rule = fn(&mut Plan);
+/// A rule: looks at the row, changes it, and says what is to be done.
+pub type Rule = fn(&mut Plan);
 
 /// Rules in the order they run (domain.md 9.1).
-const RULES: &[(&str, Rule)] = &[
+pub const RULES: &[(&str, Rule)] = &[
     ("end", end),             //    a runtime that was told to end has ended
     ("ensure", ensure),       // K1 it is started when it is needed
     ("health", health),       // K2 it is asked when it is silent
@@ -172,25 +180,27 @@ const RULES: &[(&str, Rule)] = &[
 
 /// Plans without news: what an alarm does.
 pub fn plan(life: Life, now: Timestamp) -> Planned {
-    run(Plan { life, now, effects: Vec::new() })
+    run_rules(Plan::new(life, now), RULES)
 }
 
 /// Applies one fact, then plans.
 pub fn observe(life: Life, now: Timestamp, event: Event) -> Planned {
-    let mut plan = Plan { life, now, effects: Vec::new() };
+    let mut plan = Plan::new(life, now);
     apply(&mut plan, event);
-    run(plan)
+    run_rules(plan, RULES)
 }
 
-fn run(mut plan: Plan) -> Planned {
-    for (_, rule) in RULES {
+/// What follows from the fact that a plan has applied: by all rules, or, in a test, by all but one.
+pub fn run_rules(mut plan: Plan, rules: &[(&'static str, Rule)]) -> Planned {
+    for (_, rule) in rules {
         rule(&mut plan);
     }
     let wake_at = wake_at(&plan.life, plan.now);
     Planned { life: plan.life, effects: plan.effects, wake_at }
 }
 
-fn apply(plan: &mut Plan, event: Event) {
+/// Applies one fact.
+pub fn apply(plan: &mut Plan, event: Event) {
     let now = plan.now;
     let life = &mut plan.life;
     match event {

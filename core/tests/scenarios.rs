@@ -6,10 +6,12 @@
 
 mod check;
 
-use std::fs;
+use std::ops::Not as _;
 use std::path::PathBuf;
+use std::{fs, panic};
 
 use expect_test::expect_file;
+use gastown_core::{container, rig, town};
 
 /// Plays the text of a scenario, and writes down what happens.
 type Play = fn(&str) -> String;
@@ -43,12 +45,16 @@ fn both() {
     all_of("both", check::both::play);
 }
 
-fn all_of(aggregate: &str, play: Play) {
+fn files(aggregate: &str) -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(aggregate);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
-    for file in files {
+    files
+}
+
+fn all_of(aggregate: &str, play: Play) {
+    for file in files(aggregate) {
         let scenario = fs::read_to_string(&file).unwrap();
         println!("{}", file.display());
         expect_file![file].assert_eq(&play(&scenario));
@@ -65,6 +71,44 @@ fn transitions() {
     assert!(unknown.is_empty(), "no row of a transition table allows\n{}", unknown.join("\n"));
     let unseen = check::lifecycle::unseen();
     assert!(unseen.is_empty(), "no scenario shows\n{}", unseen.join("\n"));
+}
+
+/// Every rule is worth something: without it, a scenario does not go as it is written down.
+#[test]
+fn without_a_rule() {
+    quiet_panics();
+    let rules = rig::RULES.iter().map(|(rule, _)| ("rig", *rule));
+    let rules = rules.chain(town::RULES.iter().map(|(rule, _)| ("town", *rule)));
+    let rules = rules.chain(container::RULES.iter().map(|(rule, _)| ("container", *rule)));
+    let plays = std::thread::Builder::new().name(WITHOUT.to_owned()).spawn(move || {
+        let idle = |(aggregate, rule): &(&'static str, &'static str)| !is_missed(aggregate, rule);
+        rules.filter(idle).map(|(aggregate, rule)| format!("{aggregate}: {rule}")).collect::<Vec<_>>()
+    });
+    let idle = plays.unwrap().join().unwrap();
+    assert!(idle.is_empty(), "no scenario misses\n{}", idle.join("\n"));
+}
+
+/// The thread that plays scenarios which are meant to fail.
+const WITHOUT: &str = "without a rule";
+
+/// What is meant to fail says nothing.
+fn quiet_panics() {
+    let loud = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() != Some(WITHOUT) {
+            loud(info);
+        }
+    }));
+}
+
+fn is_missed(aggregate: &'static str, rule: &'static str) -> bool {
+    PLAYS.iter().filter(|(folder, _)| [aggregate, "both"].contains(folder)).any(|(folder, play)| {
+        files(folder).iter().any(|file| {
+            let scenario = fs::read_to_string(file).unwrap();
+            let played = panic::catch_unwind(|| check::without::without(aggregate, rule, || play(&scenario)));
+            played.is_ok_and(|text| text == scenario).not()
+        })
+    })
 }
 
 /// Random walks: no step breaks an invariant or the fixpoint, and without faults everything ends or waits for a person.

@@ -34,7 +34,7 @@ pub use plan::{Context, Effect, Plan, Planned, Write};
 pub use state::State;
 
 /// A rule: reads the plan's state, writes what follows.
-type Rule = fn(&mut Plan);
+pub type Rule = fn(&mut Plan);
 
 /// Rules in the order they run (domain.md 6.2). Each rule sees the writes of the rules above it.
 pub const RULES: &[(&str, Rule)] = &[
@@ -76,14 +76,14 @@ pub const RULES: &[(&str, Rule)] = &[
 
 /// Plans without news: what an alarm does.
 pub fn plan(state: State, context: Context<'_>) -> Planned {
-    run_rules(Plan::new(state, context))
+    run_rules(Plan::new(state, context), RULES)
 }
 
 /// Applies facts in order, then plans. One receipt per fact.
 pub fn observe(state: State, context: Context<'_>, events: Vec<Event>) -> (Planned, Vec<Receipt>) {
     let mut plan = Plan::new(state, context);
     let receipts = events.into_iter().map(|event| event::apply(&mut plan, event)).collect();
-    (run_rules(plan), receipts)
+    (run_rules(plan, RULES), receipts)
 }
 
 /// Applies one command, then plans. A refused command changes nothing: the state comes back as it was.
@@ -94,7 +94,7 @@ pub fn handle(
 ) -> Result<(Planned, Applied), (Box<State>, Refusal)> {
     let mut plan = Plan::new(state, context);
     match command::apply(&mut plan, command) {
-        Ok(applied) => Ok((run_rules(plan), applied)),
+        Ok(applied) => Ok((run_rules(plan, RULES), applied)),
         Err(refusal) => Err((Box::new(plan.refused()), refusal)),
     }
 }
@@ -107,11 +107,12 @@ pub fn handle_each(
 ) -> (Planned, Vec<Result<Applied, Refusal>>) {
     let mut plan = Plan::new(state, context);
     let results = commands.into_iter().map(|command| command::apply(&mut plan, command)).collect();
-    (run_rules(plan), results)
+    (run_rules(plan, RULES), results)
 }
 
-fn run_rules(mut plan: Plan<'_>) -> Planned {
-    for &(name, rule) in RULES {
+/// What follows from the facts and commands that a plan has applied: by all rules, or, in a test, by all but one.
+pub fn run_rules(mut plan: Plan<'_>, rules: &[(&'static str, Rule)]) -> Planned {
+    for &(name, rule) in rules {
         plan.enter(name);
         rule(&mut plan);
     }

@@ -74,10 +74,12 @@ impl Player {
     /// Lets time pass in all objects, alarm by alarm.
     fn pass(&mut self, span: Duration, told: &mut Vec<String>) {
         let end = self.now + span;
+        let mut rest = super::Rest::default();
         loop {
             let alarms = self.rigs.values().filter_map(|rig| rig.wake_at()).chain(self.town.wake_at());
             let Some(at) = alarms.min().filter(|&at| at <= end) else { break };
             self.now = self.now.max(at);
+            rest.alarm(self.now);
             self.wake(told);
         }
         self.now = end;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gastown_core::container::{self, Effect, Event, Life, Planned};
+use gastown_core::container::{Effect, Event, Life, Planned};
 use gastown_core::time::Timestamp;
 
-use super::{START, duration, lifecycle, split};
+use super::{START, duration, lifecycle, split, without};
 
 /// Plays a scenario of the container.
 pub(crate) fn play(scenario: &str) -> String {
@@ -50,22 +50,24 @@ impl Player {
     }
 
     fn observe(&mut self, event: Event) {
-        let planned = container::observe(self.life.clone(), self.now, event);
+        let planned = without::observe_container(self.life.clone(), self.now, event);
         self.commit(planned);
     }
 
     fn pass(&mut self, span: Duration) {
         let end = self.now + span;
+        let mut rest = super::Rest::default();
         while let Some(at) = self.wake_at.filter(|&at| at <= end) {
             self.now = self.now.max(at);
-            let planned = container::plan(self.life.clone(), self.now);
+            rest.alarm(self.now);
+            let planned = without::plan_container(self.life.clone(), self.now);
             self.commit(planned);
         }
         self.now = end;
     }
 
     fn commit(&mut self, planned: Planned) {
-        let again = container::plan(planned.life.clone(), self.now);
+        let again = without::plan_container(planned.life.clone(), self.now);
         assert_eq!((&again.life, again.effects.len()), (&planned.life, 0), "not a fixpoint");
         lifecycle::note_container(self.life.phase, planned.life.phase);
         if planned.life.phase != self.life.phase {

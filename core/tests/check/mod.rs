@@ -9,11 +9,15 @@ mod convoy;
 pub(crate) mod lifecycle;
 pub(crate) mod rig;
 pub(crate) mod town;
+pub(crate) mod without;
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use gastown_core::id::BeadId;
+use gastown_core::models::Catalogue;
+use gastown_core::time::Timestamp;
 
 /// Where every scenario begins: an instant people recognise.
 const START: &str = "2026-01-01T00:00:00.000Z";
@@ -39,6 +43,30 @@ fn play(scenario: &str, mut run: impl FnMut(&str) -> Vec<String>) -> String {
     out
 }
 
+/// The catalogue that every scenario plans with.
+fn catalogue() -> &'static Catalogue {
+    static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+    CATALOGUE.get_or_init(|| Catalogue::load(None).unwrap())
+}
+
+/// Sees to it that time goes on: an alarm that is due at once, again and again, is a loop.
+#[derive(Default)]
+struct Rest {
+    at: Option<Timestamp>,
+    alarms: u32,
+}
+
+impl Rest {
+    /// Alarms of one instant, at most.
+    const ALARMS_MAX: u32 = 100;
+
+    fn alarm(&mut self, now: Timestamp) {
+        self.alarms = if self.at == Some(now) { self.alarms + 1 } else { 0 };
+        self.at = Some(now);
+        assert!(self.alarms < Self::ALARMS_MAX, "the alarm rings for ever at {now}");
+    }
+}
+
 fn duration(text: &str) -> Duration {
     let digits = text.trim_end_matches(|c: char| c.is_alphabetic());
     let n: u64 = digits.parse().unwrap();
@@ -48,6 +76,11 @@ fn duration(text: &str) -> Duration {
         "h" => Duration::from_secs(n * 3600),
         unit => panic!("no such unit: {unit}"),
     }
+}
+
+/// When old rows were last deleted.
+fn pruned_words(at: Option<Timestamp>, now: Timestamp) -> String {
+    at.map_or("never pruned".to_owned(), |at| format!("pruned {} s ago", now.since(at).as_secs()))
 }
 
 fn split(line: &str) -> Vec<String> {

@@ -10,9 +10,9 @@ use gastown_core::session::{Beat, ErrorKind, Kind, Over, SessionAnswer, SessionF
 use gastown_core::time::Timestamp;
 use gastown_core::town::command::NewRig;
 use gastown_core::town::state::{AccountKind, EscalationState, MayorPhase, MessageSource, Pause, Town, TownStatus};
-use gastown_core::town::{self, Command, Context, Effect, Event, Planned, Receipt, State, invariant};
+use gastown_core::town::{Command, Context, Effect, Event, Planned, Receipt, State, invariant};
 
-use super::{START, duration, lifecycle, split};
+use super::{START, duration, lifecycle, split, without};
 
 mod inbox;
 
@@ -60,7 +60,7 @@ impl Player {
             version: 1,
         };
         Self {
-            catalogue: Box::leak(Box::new(Catalogue::load(None).unwrap())),
+            catalogue: super::catalogue(),
             state: Some(State::new(town, AgentId::from_u128(1))),
             now,
             wake_at: None,
@@ -123,6 +123,10 @@ impl Player {
             ["pause"] => self.command(Command::Pause(Pause::default())),
             ["pause", "stop"] => self.command(Command::Pause(Pause { reason: None, stop_running: true })),
             ["resume"] => self.command(Command::Resume),
+            ["pruned"] => {
+                let at = self.state.as_ref().unwrap().runtime.pruned_at;
+                self.told.push(super::pruned_words(at, self.now));
+            }
             ["reset"] => self.command(Command::ResetBreaker),
             ["budget", usd] => self.configure(|config| config.budget.town_daily_usd = usd.parse().ok()),
             ["convoy-budget", usd] => self.configure(|config| config.budget.convoy_usd = usd.parse().ok()),
@@ -332,8 +336,10 @@ impl Player {
 
     fn pass(&mut self, span: Duration) {
         let end = self.now + span;
+        let mut rest = super::Rest::default();
         while let Some(at) = self.wake_at.filter(|&at| at <= end) {
             self.now = self.now.max(at);
+            rest.alarm(self.now);
             let is_running = self.state.as_ref().unwrap().mayor.phase == MayorPhase::Running;
             if self.beats && is_running {
                 let ids = self.state.as_ref().unwrap().inbox.keys().map(ToString::to_string).collect();
@@ -371,8 +377,8 @@ impl Player {
     pub(super) fn command(&mut self, command: Command) {
         let state = self.state.take().unwrap();
         let before = state.clone();
-        match town::handle(state, self.context(), command) {
-            Ok((planned, _)) => self.commit(&before, planned),
+        match without::handle_town(state, self.context(), command) {
+            Ok(planned) => self.commit(&before, planned),
             Err((state, refusal)) => {
                 assert_eq!(*state, before, "a refusal changes nothing");
                 self.told.push(format!("refused: {refusal:?}"));
@@ -384,7 +390,7 @@ impl Player {
     fn observe(&mut self, events: Vec<Event>) {
         let state = self.state.take().unwrap();
         let before = state.clone();
-        let (planned, receipts) = town::observe(state, self.context(), events);
+        let (planned, receipts) = without::observe_town(state, self.context(), events);
         for receipt in receipts {
             match receipt {
                 Receipt::Applied => (),
@@ -398,7 +404,7 @@ impl Player {
     fn commit(&mut self, before: &State, planned: Planned) {
         let breaches = invariant::check(&planned, self.now);
         assert!(breaches.is_empty(), "{breaches:#?}");
-        let again = town::plan(planned.state.clone(), self.context());
+        let again = without::plan_town(planned.state.clone(), self.context());
         assert!(
             again.writes.is_empty() && again.effects.is_empty(),
             "not a fixpoint: {:#?} {:?}",
