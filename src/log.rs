@@ -27,7 +27,7 @@ fn line(level: &str, message: &str, fields: &[(&str, &dyn std::fmt::Display)]) -
     Value::Object(line).to_string()
 }
 
-/// Takes credentials out of a text: bearer tokens, `token=` in URLs, user info in URLs.
+/// Takes credentials out of a text: bearer tokens, `token=` and `ticket=` in URLs, user info in URLs.
 fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (i, word) in text.split(' ').enumerate() {
@@ -44,14 +44,7 @@ fn redact_word(word: &str) -> String {
     if word.starts_with("eyJ") && word.matches('.').count() == 2 {
         return "«redacted»".to_owned();
     }
-    let without_token = match word.find("token=") {
-        Some(at) => {
-            let rest = &word[at + 6..];
-            let end = rest.find('&').map_or(word.len(), |end| at + 6 + end);
-            format!("{}token=«redacted»{}", &word[..at], &word[end..])
-        }
-        None => word.to_owned(),
-    };
+    let without_token = without_value(&without_value(word, "token="), "ticket=");
     match without_token.split_once("://") {
         Some((scheme, rest)) => match rest.split_once('@') {
             Some((user, host)) if !user.contains('/') => format!("{scheme}://«redacted»@{host}"),
@@ -59,6 +52,13 @@ fn redact_word(word: &str) -> String {
         },
         None => without_token,
     }
+}
+
+/// What stands behind a name in a query or a fragment, taken out.
+fn without_value(word: &str, name: &str) -> String {
+    let Some((before, rest)) = word.split_once(name) else { return word.to_owned() };
+    let end = rest.find('&').unwrap_or(rest.len());
+    format!("{before}{name}«redacted»{}", &rest[end..])
 }
 
 #[cfg(test)]
@@ -70,6 +70,7 @@ mod tests {
         for (text, expected) in [
             ("Bearer eyJhbGciOi.eyJzdWIi.c2ln", "Bearer «redacted»"),
             ("GET /x?token=abc&a=1", "GET /x?token=«redacted»&a=1"),
+            ("GET /x?a=1&ticket=abc", "GET /x?a=1&ticket=«redacted»"),
             ("fetch https://me:pw@host/a.git", "fetch https://«redacted»@host/a.git"),
             ("fetch https://host/a@b", "fetch https://host/a@b"),
         ] {

@@ -79,7 +79,7 @@ pub(crate) fn stay_hidden(world: &World) -> Result<()> {
 
 /// Every kept secret of the settings; names and values.
 fn planted(town: &Town, secrets: &mut Secrets) -> Result<Vec<(&'static str, String)>> {
-    let mut patch = json!({"llm_base_url": "https://models.example.com/v1"});
+    let mut patch = json!({"llm": {"base_url": "https://models.example.com/v1"}});
     let mut kept = Vec::new();
     for name in KEPT {
         let value = format!("planted-{}", Uuid::new_v4().simple());
@@ -133,7 +133,7 @@ fn refusals(town: &Town, kept: &[(&'static str, String)]) -> Result<Vec<Reply>> 
         json!({"env_vars": {"1 is no name": value}}),
         json!({"env_vars": {"NPM_TOKEN": {"value": value}}}),
         json!({value.as_str(): 1}),
-        json!({"llm_base_url": format!("https://user:{value}@models.example.com")}),
+        json!({"llm": {"base_url": format!("https://user:{value}@models.example.com")}}),
     ];
     let patch = |body: &Value| town.api.call("PATCH", &town.path("/config"), Some(&body.to_string()));
     let mut replies = Vec::new();
