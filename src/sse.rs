@@ -155,7 +155,8 @@ fn keep_alive(
         if beat > beats || sender.is_closed() {
             return None;
         }
-        worker::Delay::from(HEARTBEAT).await;
+        // It ends with its credential, not with the heartbeat after that.
+        worker::Delay::from(HEARTBEAT.min(guard.expires_at.since(wall_now()))).await;
         let is_over = wall_now() >= guard.expires_at;
         let is_denied = is_over || (beat % BEATS_PER_CHECK == BEATS_PER_CHECK - 1 && !may_go_on(&env, &guard).await);
         let bytes = if is_denied || beat == beats {

@@ -289,7 +289,7 @@ fn allows(route: &Route, role: &str) -> bool {
 }
 
 fn is_stream(route: &Route) -> bool {
-    ["/stream", "/ws", "/connect"].iter().any(|end| route.path.ends_with(end))
+    route.takes_ticket
 }
 
 /// What is wrong with an answer.
