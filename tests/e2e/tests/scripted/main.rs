@@ -65,6 +65,10 @@ const TESTS: &[Test] = &[
     ("access_ends_with_the_session", tokens::sessions_end),
     ("access_ends_with_the_generation", tokens::generation_rises),
     ("access_of_the_runtime_is_refreshed", tokens::container_token_is_refreshed),
+];
+
+/// What is long, or counts by the minute: run with `--include-ignored`.
+const ON_REQUEST: &[Test] = &[
     ("access_by_a_ticket_is_given_once", streams::tickets_are_used_once),
     ("access_to_a_stream_ends", streams::streams_end),
     ("access_to_streams_is_counted", streams::streams_are_counted),
@@ -89,10 +93,14 @@ fn main() {
     });
     let alone =
         ALONE.iter().map(|&(name, test)| Trial::test(name, move || World::new().run(test).map_err(Failed::from)));
-    let timed = IN_REAL_TIME
-        .iter()
-        .map(|&(name, test)| Trial::test(name, move || World::in_real_time().run(test).map_err(Failed::from)));
-    let conclusion = libtest_mimic::run(&arguments, together.chain(alone).chain(timed).collect());
+    let on_request = ON_REQUEST.iter().map(|&(name, test)| {
+        let world = Arc::clone(&shared);
+        Trial::test(name, move || world.run(test).map_err(Failed::from)).with_ignored_flag(true)
+    });
+    let timed = IN_REAL_TIME.iter().map(|&(name, test)| {
+        Trial::test(name, move || World::in_real_time().run(test).map_err(Failed::from)).with_ignored_flag(true)
+    });
+    let conclusion = libtest_mimic::run(&arguments, together.chain(on_request).chain(alone).chain(timed).collect());
     drop(shared);
     conclusion.exit();
 }
