@@ -272,6 +272,8 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/container/revoke-credentials" [TownOwner] Audit => container::revoke -> 200 Revoked;
     Get    "/api/towns/{townId}/usage"                    [TownMember]             => container::usage
            ?(from, to, group_by) -> 200 Usage;
+    Get    "/api/towns/{townId}/metrics"                  [TownMember]             => container::metrics
+           ?(window, bucket) -> 200 Metrics;
     Get    "/api/towns/{townId}/status"                   [TownMember]             => people::status -> 200 TownStatus;
     Get    "/api/towns/{townId}/explain"                  [TownMember]             => people::explain
            -> 200 TownExplain;

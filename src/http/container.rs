@@ -8,13 +8,14 @@ use gastown_core::session::Usage;
 use gastown_core::time::Timestamp;
 use gastown_core::town::state::Pause;
 use gastown_core::wire::api::control::{PauseTown, ResetBreaker, StopContainer};
-use gastown_core::wire::code::Code;
+use gastown_core::wire::api::metrics::{Metrics, SpentBy, Window};
+use gastown_core::wire::envelope::Warning;
 use serde_json::{Value, json};
 
 use super::inbound::Inbound;
 use super::query::invalid;
 use super::reply::Reply;
-use crate::error::{Refusal, Result};
+use crate::error::Result;
 use crate::rig::calls as rig;
 use crate::town::calls::{self as town, ListSpent, ShowAdmission, SpentRow};
 use crate::town_container::calls::{EndRuntime, Renew, ShowRuntime};
@@ -80,37 +81,87 @@ pub async fn revoke(inbound: Inbound) -> Result<Reply> {
     Reply::ok(&json!({ "revoked": true }))
 }
 
-/// GET `T/usage`
+/// GET `T/usage`: days, rigs and convoys from the town's own totals, everything else from the assignments of its rigs.
 pub async fn usage(inbound: Inbound) -> Result<Reply> {
     let instant = |name: &str| -> Result<Timestamp> {
         inbound.query.one(name)?.ok_or_else(|| invalid(name, format!("{name} is required")).into())
     };
     let (from, to) = (instant("from")?, instant("to")?);
     let group_by = inbound.query.get("group_by").unwrap_or("day").to_owned();
-    if !matches!(group_by.as_str(), "day" | "rig" | "convoy") {
-        let message = "Spend is grouped by day, rig or convoy";
-        return Err(Refusal::new(Code::UnsupportedValue, message).into());
+    let (groups, warnings) = match group_by.as_str() {
+        "day" | "rig" | "convoy" => (spent_of_town(&inbound, &group_by, from, to).await?, Vec::new()),
+        other => {
+            let by = other.parse::<SpentBy>().map_err(|unknown| invalid("group_by", unknown.to_string()))?;
+            spent_of_rigs(&inbound, by, from, to).await?
+        }
+    };
+    let mut total = (Usage::default(), 0);
+    for (_, spent, assignments) in groups.values() {
+        total = (total.0.plus(*spent), total.1 + assignments);
     }
-    let call = ListSpent { from: from.day(), to: to.day(), by_convoy: group_by == "convoy" };
-    let rows = inbound.ask_town(&call).await?;
-    let mut groups: SortedMap<String, (String, Usage)> = SortedMap::new();
-    let mut total = Usage::default();
-    for SpentRow { day, key, label, spent } in rows {
-        let (key, label) = if group_by == "day" { (day.clone(), day) } else { (key, label) };
-        let group = groups.get_or_insert_with(key, || (label, Usage::default()));
-        group.1 = group.1.plus(spent);
-        total = total.plus(spent);
-    }
-    let groups: Vec<Value> =
-        groups.into_iter().map(|(key, (label, spent))| merged(json!({ "key": key, "label": label }), spent)).collect();
+    let groups: Vec<Value> = groups
+        .into_iter()
+        .map(|(key, (label, spent, assignments))| {
+            merged(json!({ "key": key, "label": label, "assignments": assignments }), spent)
+        })
+        .collect();
     let budget = inbound.ask_town(&ShowAdmission {}).await?.budget;
-    Reply::ok(&json!({
+    let data = json!({
         "from": from,
         "to": to,
-        "totals": merged(json!({}), total),
+        "totals": merged(json!({ "assignments": total.1 }), total.0),
         "groups": groups,
         "budget": budget,
-    }))
+    });
+    Reply::with_warnings(200, &data, warnings)
+}
+
+/// Label, spend and number of assignments by key.
+type Groups = SortedMap<String, (String, Usage, u32)>;
+
+async fn spent_of_town(inbound: &Inbound, group_by: &str, from: Timestamp, to: Timestamp) -> Result<Groups> {
+    let call = ListSpent { from: from.day(), to: to.day(), by_convoy: group_by == "convoy" };
+    let mut groups = Groups::new();
+    for SpentRow { day, key, label, spent } in inbound.ask_town(&call).await? {
+        let (key, label) = if group_by == "day" { (day.clone(), day) } else { (key, label) };
+        let group = groups.get_or_insert_with(key, || (label, Usage::default(), 0));
+        group.1 = group.1.plus(spent);
+    }
+    Ok(groups)
+}
+
+async fn spent_of_rigs(
+    inbound: &Inbound,
+    by: SpentBy,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<(Groups, Vec<Warning>)> {
+    let call = rig::ListSpent { town_id: inbound.town_id()?, by, from, to };
+    let (answers, warnings) = inbound.ask_rigs(&inbound.rig_ids().await?, &call).await;
+    let mut groups = Groups::new();
+    for row in answers.into_iter().flat_map(|(_, rows)| rows) {
+        let group = groups.get_or_insert_with(row.key, || (row.label, Usage::default(), 0));
+        *group = (std::mem::take(&mut group.0), group.1.plus(row.spent), group.2 + row.assignments);
+    }
+    if by == SpentBy::Role {
+        // The mayor's sessions belong to no rig.
+        let own = spent_of_town(inbound, "rig", from, to).await?;
+        if let Some((label, spent, _)) = own.get("mayor").cloned() {
+            groups.insert("mayor".to_owned(), (label, spent, 0));
+        }
+    }
+    Ok((groups, warnings))
+}
+
+/// GET `T/metrics`
+pub async fn metrics(inbound: Inbound) -> Result<Reply> {
+    let (window, bucket) = (inbound.query.get("window").unwrap_or("24h"), inbound.query.get("bucket").unwrap_or("30m"));
+    let now = inbound.settings.clock.now();
+    let unfit = || invalid("window", "a window of at most 30d, in at most 1500 buckets: 24h and 30m".to_owned());
+    let window = Window::ending(now, window, bucket).ok_or_else(unfit)?;
+    let call = rig::ShowFigures { town_id: inbound.town_id()?, window };
+    let (answers, warnings) = inbound.ask_rigs(&inbound.rig_ids().await?, &call).await;
+    Reply::with_warnings(200, &Metrics::of(window, &answers), warnings)
 }
 
 fn merged(mut row: Value, spent: Usage) -> Value {

@@ -6,7 +6,7 @@ use gastown_core::rig::review::Verdict;
 use gastown_core::sorted::sort_by_key;
 use gastown_core::time::Timestamp;
 use gastown_core::wire::api::read::{Fields, Request};
-use gastown_core::wire::api::review::MergeQueue;
+use gastown_core::wire::api::review::{MergeQueue, MergeQueueItem};
 use gastown_core::wire::code::Code;
 
 use super::beads::find;
@@ -14,6 +14,7 @@ use super::inbound::Inbound;
 use super::reply::Reply;
 use crate::error::{Refusal, Result};
 use crate::rig::calls::{DismissReview, JudgeReview, ListReviews, ResumeReview};
+use crate::town::calls::ListConvoys;
 
 /// GET `T/merge-queue`: over all rigs, or the one that is asked for. A rig that does not answer is named in a warning.
 pub async fn list(inbound: Inbound) -> Result<Reply> {
@@ -30,9 +31,22 @@ pub async fn list(inbound: Inbound) -> Result<Reply> {
         items.extend(reviews.items);
         activity.extend(reviews.activity);
     }
+    name_convoys(&inbound, &mut items).await?;
     sort_by_key(&mut activity, |event| std::cmp::Reverse(event.created_at));
     activity.truncate(limit as usize);
     Reply::with_warnings(200, &MergeQueue::of(items, Some(activity)), warnings)
+}
+
+/// Convoys are the town's: it knows what they are called.
+async fn name_convoys(inbound: &Inbound, items: &mut [MergeQueueItem]) -> Result<()> {
+    if items.iter().all(|item| item.convoy.is_none()) {
+        return Ok(());
+    }
+    let live = inbound.ask_town(&ListConvoys { states: Vec::new(), after: None, limit: u32::MAX }).await?;
+    for convoy in items.iter_mut().filter_map(|item| item.convoy.as_mut()) {
+        convoy.title = live.iter().find(|known| known.id == convoy.id).map(|known| known.title.clone());
+    }
+    Ok(())
 }
 
 /// POST `T/merge-queue/:mr/retry`: it goes on from where it stopped.

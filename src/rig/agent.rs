@@ -297,25 +297,26 @@ fn context(desk: &Desk, state: &State, live: &LiveSession) -> Result<PrimeContex
     let review = bead.and_then(|bead| state.reviews.get(&bead.bead_id));
     let source = review.and_then(|review| review.source_id).map(|id| view.bead(id)).transpose()?;
     let settings = state.rig.settings.as_ref();
+    let before = predecessors(desk, state, bead)?;
     let mut context = PrimeContext {
         agent: Agent::of(state, agent),
         hooked_bead: bead.map(|bead| view.bead(bead.bead_id)).transpose()?,
         undelivered_mail: mail_of_session(desk, state, live)?,
         open_beads: open_beads(desk, state, bead)?,
         rework_context: bead.and_then(|bead| prime::rework(state, bead)),
-        pr_fixup_context: None,
-        pr_conflict_context: None,
+        pr_fixup_context: bead.and_then(|bead| prime::pull_request(bead, bead::PR_FIXUP)),
+        pr_conflict_context: bead.and_then(|bead| prime::pull_request(bead, bead::PR_CONFLICT)),
         revision: String::new(),
         assignment: Some(Assignment::of(state, assignment)),
         review_context: review.map(|review| prime::review(state, review, source)),
-        convoy_context: None,
+        convoy_context: bead.and_then(|bead| prime::convoy(bead, &before)),
         triage_context: bead
             .map(gastown_core::rig::triage::requests)
             .filter(|requests| !requests.is_empty())
             .map(|requests| json!({ "requests": requests })),
         gates: settings.map(|settings| settings.config.gates.clone()).unwrap_or_default(),
         history: history(desk, state, bead)?,
-        predecessors: predecessors(desk, state, bead)?,
+        predecessors: before,
         steps: bead.map(|bead| prime::steps(state, bead)).unwrap_or_default(),
         custom_instructions: settings.and_then(|s| match live.role {
             gastown_core::session::Role::Refinery => s.config.custom_instructions.refinery.clone(),

@@ -15,6 +15,7 @@ use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::explain::Explain;
 use gastown_core::wire::api::hand::{BulkOp, BulkResult, Hooked, RegisterAgent, SavedWork, SessionEnded, SubmitBranch};
 use gastown_core::wire::api::mail::{Mail, SendMail};
+use gastown_core::wire::api::metrics::{RigFigures, SpentBy, Window};
 use gastown_core::wire::api::molecule::{Molecule, MoleculeStep};
 use gastown_core::wire::api::nudge::{self, Nudge};
 use gastown_core::wire::api::prime::PrimeContext;
@@ -28,43 +29,9 @@ pub use super::replies::{Judged, Overview, RigReviews};
 pub use super::runtime::BeatsReply;
 pub use super::speaker::{LiveSession, Speaker, TokenSession};
 pub use super::store::Filter;
+pub use super::store::figures::Spent;
 use crate::call::Call;
 use crate::requests::{Idempotency, Kept};
-
-/// What people and clients do with an agent by hand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Act {
-    /// Make one.
-    Register(RegisterAgent),
-    /// One of this role that is free.
-    Get(AgentRole),
-    /// A queued assignment.
-    Hook(AgentId, BeadId),
-    /// Take its work away.
-    Unhook(AgentId),
-    /// Stop what it does; true: and begin anew.
-    Stop(AgentId, bool, Option<String>),
-    /// Take it out of the rig.
-    Remove(AgentId),
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Acted {
-    /// The agent afterwards, unless it is gone.
-    pub agent: Option<Agent>,
-    /// Its hook, when one was made.
-    pub hooked: Option<Hooked>,
-}
-
-/// What the runtime says of one session outside its batches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Said {
-    /// It is over.
-    Ended(SessionEnded),
-    /// Its work is saved.
-    Saved(SavedWork),
-}
 
 mod views;
 
@@ -423,6 +390,24 @@ calls! {
         /// At most so many.
         limit: u32,
     } -> Vec<Event>;
+    /// What charts show of a window of time.
+    "/figures" ShowFigures {
+        /// The town of the path.
+        town_id: TownId,
+        /// Which window.
+        window: Window,
+    } -> RigFigures;
+    /// What assignments spent between two instants, by group.
+    "/spent" ListSpent {
+        /// The town of the path.
+        town_id: TownId,
+        /// By what.
+        by: SpentBy,
+        /// From then …
+        from: Timestamp,
+        /// … until then.
+        to: Timestamp,
+    } -> Vec<Spent>;
     /// Everything that a dashboard shows.
     "/overview" ShowOverview {
         /// The town of the path.

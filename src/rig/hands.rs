@@ -35,6 +35,7 @@ pub(super) async fn submit(desk: &Rc<Desk>, call: SubmitWork) -> Result<BeadId> 
         branch: call.submit.branch,
         commit: call.submit.commit,
         summary: call.submit.summary,
+        pr_url: call.submit.pr_url,
         agent_id: call.submit.agent_id,
         actor: call.actor,
     };

@@ -152,6 +152,8 @@ impl Desk {
             BeadAssignments => reads::assignments,
             ListAgents => reads::agents,
             ListEvents => reads::events,
+            ShowFigures => reads::figures,
+            ListSpent => reads::spent,
             ShowOverview => reads::overview,
             Prime => agent::prime,
             AgentDone => agent::done,

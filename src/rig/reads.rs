@@ -12,12 +12,13 @@ use gastown_core::wire::api::bead::Bead;
 use gastown_core::wire::api::event::Event;
 use gastown_core::wire::api::explain::{Explain, History};
 use gastown_core::wire::api::mail::Mail;
+use gastown_core::wire::api::metrics::RigFigures;
 use gastown_core::wire::api::snapshot::BreakerStatus;
 use gastown_core::wire::api::town::RigCounts;
 
 use super::calls::{
-    BeadAssignments, BeadPage, ExplainBead, ListAgents, ListBeads, ListEvents, ListMail, Overview, ShowBead,
-    ShowOverview, Whereabouts,
+    BeadAssignments, BeadPage, ExplainBead, ListAgents, ListBeads, ListEvents, ListMail, ListSpent, Overview, ShowBead,
+    ShowFigures, ShowOverview, Spent, Whereabouts,
 };
 use super::commit::View;
 use super::store::{beads, events};
@@ -95,6 +96,18 @@ pub(super) async fn mail(desk: &Rc<Desk>, call: ListMail) -> Result<Vec<Mail>> {
     desk.is_of(call.town_id)?;
     let rows = store::mail_page(&desk.sql, call.mail_id, call.thread_id, call.limit)?;
     desk.read(|state| Ok(rows.iter().map(|row| Mail::of(state, row)).collect()))
+}
+
+/// What charts show of a window of time.
+pub(super) async fn figures(desk: &Rc<Desk>, call: ShowFigures) -> Result<RigFigures> {
+    desk.is_of(call.town_id)?;
+    Ok(store::figures::of_window(&desk.sql, call.window)?)
+}
+
+/// What assignments spent, by group.
+pub(super) async fn spent(desk: &Rc<Desk>, call: ListSpent) -> Result<Vec<Spent>> {
+    desk.is_of(call.town_id)?;
+    Ok(store::figures::spent(&desk.sql, call.by, call.from, call.to)?)
 }
 
 /// Everything that a dashboard shows.

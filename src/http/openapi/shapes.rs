@@ -18,6 +18,7 @@ pub use gastown_core::wire::api::hand::{
 };
 pub use gastown_core::wire::api::mail::{Mail, SendMail};
 pub use gastown_core::wire::api::mayor::{MayorMessage, MayorStatus, SayToMayor, SessionStatus};
+pub use gastown_core::wire::api::metrics::Metrics;
 pub use gastown_core::wire::api::model::ResolveModel;
 pub use gastown_core::wire::api::molecule::{Advance, CurrentStep, Molecule, NewMolecule};
 pub use gastown_core::wire::api::nudge::{Nudge, NudgeDelivered, SayToAgent, SendNudge};
@@ -116,8 +117,8 @@ shapes! {
     }
     #[serde(rename_all = "camelCase")]
     MayorId { success: bool, agent_id: AgentId, model: String, small_model: String }
-    Totals { tokens: Tokens, cost_usd: Option<f64> }
-    SpentGroup { key: String, label: String, tokens: Tokens, cost_usd: Option<f64> }
+    Totals { tokens: Tokens, cost_usd: Option<f64>, assignments: u32 }
+    SpentGroup { key: String, label: String, assignments: u32, tokens: Tokens, cost_usd: Option<f64> }
     Usage { from: Timestamp, to: Timestamp, totals: Totals, groups: Vec<SpentGroup>, budget: Vec<BudgetRow> }
     Acknowledged { acknowledged: bool }
     Destroyed { destroyed: bool }

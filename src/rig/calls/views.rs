@@ -21,3 +21,38 @@ pub struct Spokesman {
     /// What it works on.
     pub bead_id: Option<BeadId>,
 }
+
+/// What people and clients do with an agent by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// Make one.
+    Register(RegisterAgent),
+    /// One of this role that is free.
+    Get(AgentRole),
+    /// A queued assignment.
+    Hook(AgentId, BeadId),
+    /// Take its work away.
+    Unhook(AgentId),
+    /// Stop what it does; true: and begin anew.
+    Stop(AgentId, bool, Option<String>),
+    /// Take it out of the rig.
+    Remove(AgentId),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Acted {
+    /// The agent afterwards, unless it is gone.
+    pub agent: Option<Agent>,
+    /// Its hook, when one was made.
+    pub hooked: Option<Hooked>,
+}
+
+/// What the runtime says of one session outside its batches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// It is over.
+    Ended(SessionEnded),
+    /// Its work is saved.
+    Saved(SavedWork),
+}

@@ -6,6 +6,7 @@ mod assignments;
 pub mod beads;
 mod edges;
 pub mod events;
+pub mod figures;
 mod jobs;
 mod lessons;
 mod mail;

@@ -253,6 +253,7 @@ impl World {
                 branch: "by-hand".to_owned(),
                 commit: random.maybe("c0ffee".to_owned()),
                 summary: None,
+                pr_url: random.maybe("https://github.com/acme/shop/pull/7".to_owned()),
                 agent_id: None,
                 actor,
             }),

@@ -321,7 +321,7 @@ impl World {
                 let branch = format!("by-hand/{}", chance.between(1, 9));
                 self.remotes[rig].moves(&branch);
                 let commit = self.remotes[rig].head(&branch).cloned().filter(|_| self.people_chance.happens(0.7));
-                let submit = Submit { bead_id, branch, commit, summary: None, agent_id: None, actor };
+                let submit = Submit { bead_id, branch, commit, summary: None, pr_url: None, agent_id: None, actor };
                 ("work by hand", rig::Command::Submit(submit))
             }
             _ => ("a new title", patch(BeadPatch { title: Some("Another title".to_owned()), ..BeadPatch::default() })),

@@ -23,6 +23,8 @@ pub struct Submit {
     pub commit: Option<String>,
     /// For the reviewer.
     pub summary: Option<String>,
+    /// A pull request that exists already.
+    pub pr_url: Option<String>,
     /// The agent that did it, when one did.
     pub agent_id: Option<AgentId>,
     /// Who asks.
@@ -40,13 +42,18 @@ pub(super) fn submit(plan: &mut Plan, submit: Submit) -> Result<Applied, Refusal
             return Err(Refusal::BeadAssigned { bead_id: bead.bead_id, agent_id: live.agent_id });
         }
         let session = SessionKey { assignment_id: live.assignment_id, epoch: live.epoch };
-        let Submit { branch, commit, summary, .. } = submit;
-        let done = super::Done { session, branch, commit, summary, files: Vec::new(), pr_url: None };
+        let Submit { branch, commit, summary, pr_url, .. } = submit;
+        let done = super::Done { session, branch, commit, summary, files: Vec::new(), pr_url };
         super::reviews::apply_done(plan, done)?;
         return Ok(Applied::Bead(review_or_itself(plan, bead.bead_id)));
     }
     check_submit(plan, &bead, &submit.branch, &submit.actor)?;
-    Ok(submit_work(plan, bead.bead_id, submit.branch, submit.commit, submit.summary, &submit.actor))
+    let applied = submit_work(plan, bead.bead_id, submit.branch, submit.commit, submit.summary, &submit.actor);
+    let review_id = review_or_itself(plan, bead.bead_id);
+    if let Some(url) = submit.pr_url.filter(|_| review_id != bead.bead_id) {
+        super::reviews::take_pr(plan, bead.bead_id, review_id, &url);
+    }
+    Ok(applied)
 }
 
 /// Whether somebody may claim this bead: it is open, nobody has it, and nothing that people decide stands before it. A

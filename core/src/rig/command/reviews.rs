@@ -113,7 +113,7 @@ fn submit(plan: &mut Plan, source: &Bead, assignment: &Assignment, done: Done) {
 }
 
 /// A pull request that the agent opened counts only if it is of the rig's repository (domain.md 5.3).
-fn take_pr(plan: &mut Plan, source_id: BeadId, review_id: BeadId, url: &str) {
+pub(super) fn take_pr(plan: &mut Plan, source_id: BeadId, review_id: BeadId, url: &str) {
     let strategy = plan.state().reviews.get(&review_id).map(|review| review.strategy);
     match pr::parse_url(url, &plan.state().rig.git_url) {
         Some(found) if strategy == Some(MergeStrategy::Pr) => pr::opened(plan, review_id, found),

@@ -401,7 +401,7 @@ pub(super) fn commit(fields: &mut Fields<'_>) -> Option<String> {
     None
 }
 
-fn pr_url(fields: &mut Fields<'_>) -> Option<String> {
+pub(super) fn pr_url(fields: &mut Fields<'_>) -> Option<String> {
     let url = fields.optional_text("pr_url", 1, GIT_URL_MAX)?;
     if url.starts_with("https://") {
         return Some(url);

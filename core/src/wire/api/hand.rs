@@ -120,6 +120,8 @@ pub struct SubmitBranch {
     pub commit: Option<String>,
     /// For the reviewer.
     pub summary: Option<String>,
+    /// A pull request that exists already.
+    pub pr_url: Option<String>,
 }
 
 impl Request for SubmitBranch {
@@ -130,6 +132,7 @@ impl Request for SubmitBranch {
             branch: fields.branch("branch"),
             commit: super::agent::commit(fields),
             summary: fields.optional_text("summary", 0, NOTE_MAX),
+            pr_url: super::agent::pr_url(fields),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod hand;
 pub mod mail;
 pub mod mayor;
+pub mod metrics;
 pub mod model;
 pub mod molecule;
 pub mod nudge;

@@ -1,13 +1,13 @@
 //! What an agent is told about its work (api.md 4, **PrimeContext**; domain.md 10.3). A repeat gives the same answer.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::agent::{Agent, Assignment};
 use super::bead::Bead;
 use super::mail::Mail;
 use crate::id::BeadId;
-use crate::rig::bead::REWORK;
+use crate::rig::bead::{PR_CONFLICT, REWORK};
 use crate::rig::lesson::Lesson;
 use crate::rig::molecule;
 use crate::rig::review::{Review, ReviewState, Round};
@@ -98,6 +98,29 @@ pub fn steps(state: &State, bead: &crate::rig::bead::Bead) -> Vec<OpenStep> {
         instructions: step.instructions.clone(),
     });
     shape.collect()
+}
+
+/// The pull request that a bead with this label repairs; what the caller of it left among the bead's facts.
+pub fn pull_request(bead: &crate::rig::bead::Bead, label: &str) -> Option<Value> {
+    let fact = |name: &str| bead.metadata.get(name).cloned().unwrap_or_default();
+    let is_conflict = label == PR_CONFLICT;
+    bead.has_label(label).then(|| {
+        let branch = bead.branch.clone().map_or_else(|| fact("branch"), Value::from);
+        let target = bead.target.clone().map_or_else(|| fact("target_branch"), Value::from);
+        let mut context = json!({ "pr_url": fact("pr_url"), "branch": branch, "target_branch": target });
+        if is_conflict {
+            context["has_feedback"] = json!(fact("has_feedback").as_bool().unwrap_or(false));
+            context["files"] = fact("files");
+        }
+        context
+    })
+}
+
+/// The plan that a bead is part of, with the work that it goes on from.
+pub fn convoy(bead: &crate::rig::bead::Bead, predecessors: &[Predecessor]) -> Option<Value> {
+    let convoy_id = bead.convoy_id?;
+    let context = json!({ "convoy_id": convoy_id, "feature_branch": bead.target, "predecessors": predecessors });
+    Some(context)
 }
 
 /// What a rework answers.

@@ -20,6 +20,7 @@ impl Player {
             branch: "work".into(),
             commit: Some("c0ffee".into()),
             summary: None,
+            pr_url: None,
             agent_id: None,
             actor: "ann".into(),
         };
@@ -27,6 +28,7 @@ impl Player {
             match *pair {
                 ["branch", branch] => submit.branch = branch.to_owned(),
                 ["by", who] => submit.actor = who.to_owned(),
+                ["pr", url] => submit.pr_url = Some(url.to_owned()),
                 ["agent", agent] => submit.agent_id = Some(self.agent(agent)),
                 _ => panic!("submit: {pair:?}"),
             }
