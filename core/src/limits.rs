@@ -127,6 +127,9 @@ pub const JOB_ORDERS_MAX: u32 = 5;
 pub const REVIEW_ROUNDS: u32 = 5;
 /// The most rounds that a town may configure.
 pub const REVIEW_ROUNDS_MAX: u32 = 20;
+/// A review without progress for this long is shown as stale: whoever looks at the merge queue in the morning sees what
+/// was there the morning before.
+pub const REVIEW_STALE: Duration = days(1);
 
 // ── Bounded storage and prompts (domain.md 6.3, 10) ─────────────────────────────────────────────────────────────────
 
@@ -206,6 +209,9 @@ pub const RESTARTS_WINDOW: Duration = minutes(30);
 pub const RUNTIME_START_LIMIT: Duration = minutes(3);
 /// A rig with live work that has not reported for this long is asked.
 pub const RIG_SILENT: Duration = minutes(2);
+/// A rig's report names a session that was granted its slot this long before it, or does not know it (T7): grants and
+/// reports cross on their way, but not for minutes.
+pub const SLOT_RECLAIM: Duration = minutes(2);
 /// Rows that are older than they are kept are dropped this often, while the town or rig is awake anyway.
 pub const PRUNE_EVERY: Duration = hours(1);
 /// Messages, escalations and mail of a town that are over are kept this long.

@@ -1,4 +1,5 @@
-//! The scenarios of the domain (domain.md 14) are numbered; each number is named by the test that plays it.
+//! What the domain numbers is all there: each scenario (domain.md 14) is named by the test that plays it, and each rule
+//! stands in the list of its object.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -22,6 +23,34 @@ fn every_scenario_is_named_by_a_test() {
     assert!(missing.is_empty(), "no test names these scenarios: {missing:?}");
     let unknown: Vec<&u32> = named.iter().filter(|number| !SCENARIOS.contains(number)).collect();
     assert!(unknown.is_empty(), "tests name scenarios that are not there: {unknown:?}");
+}
+
+/// The rules of domain.md 6.2 and 9.1, each in the list of its object, with a file of its own where there is a folder.
+#[test]
+fn every_rule_is_listed() {
+    assert_eq!(listed("core/src/rig/mod.rs", 'R'), (1..=34).collect::<Vec<_>>(), "in the order of the table");
+    let mut town = listed("core/src/town/mod.rs", 'T');
+    town.sort_unstable();
+    // T3 is a fact: a new runtime is heard of, and what follows is applied with it.
+    assert_eq!(town, (1..=26).filter(|number| *number != 3).collect::<Vec<_>>());
+    assert_eq!(listed("core/src/container.rs", 'K'), [1, 2, 3, 4]);
+}
+
+/// The numbers in the comments of a list of rules.
+fn listed(file: &str, letter: char) -> Vec<u32> {
+    let path = support::root().join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let list = text.split_once("pub const RULES").unwrap().1.split_once("];").unwrap().0;
+    let mut numbers = Vec::new();
+    for (entry, comment) in list.lines().filter_map(|line| line.split_once("//")) {
+        if let Some((_, rule)) = entry.split_once("rules::") {
+            let own = path.with_file_name("rules").join(rule.split("::").next().unwrap()).with_extension("rs");
+            assert!(own.exists(), "{} is not there", own.display());
+        }
+        numbers
+            .extend(comment.split_whitespace().next().unwrap().strip_prefix(letter).map(|n| n.parse::<u32>().unwrap()));
+    }
+    numbers
 }
 
 fn note(folder: &Path, named: &mut BTreeSet<u32>) {

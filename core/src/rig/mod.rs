@@ -1,31 +1,51 @@
 //! The rig: one repository with its beads, agents, assignments and reviews.
 //!
-//! Reading order: the list of rules below, then one file of `rules/`, then the entity it is about. A command or a fact
-//! is applied first (`command.rs`, `event.rs`), then the rules run once, in this order, each on the result of the ones
-//! above it. Nothing here awaits, reads a clock or makes a random number; planning twice without news yields nothing.
+//! A command or a fact is applied first (`command/`, `event/`), to a working copy of everything that is live (`state.rs`,
+//! `plan.rs`). Then the rules below run once, in this order, each on the result of the ones above it: what is dead or
+//! pointless is ended (R1 to R11), reviews move towards their merge (R12 to R21), then work is given out and started
+//! (R22 to R29), and what is left is said (R30 to R34). So a bead whose blocker merged is assigned in the same commit.
+//!
+//! Reading order: the list, one file of `rules/`, then the entity that it is about, which begins with its table of
+//! transitions. Nothing here awaits, reads a clock or makes a random number, and nothing is done: what shall happen
+//! outside is an [`Effect`], and its outcome comes back as an [`Event`]. Planning twice without news yields nothing.
 
-pub mod agent;
+// What a plan is made from, and what it says.
+pub mod plan;
+pub mod state;
+pub mod wait;
+
+// What is asked, and what has happened.
 pub mod answer;
+pub mod command;
+pub mod event;
+
+// What follows.
+mod rules;
+
+// What it is about: work, and who does it …
+pub mod agent;
 pub mod assignment;
 pub mod bead;
-pub mod command;
-mod convoy;
-mod escalation;
-pub mod event;
-pub mod invariant;
-pub mod job;
-pub mod lesson;
-pub mod mail;
 pub mod molecule;
-pub mod nudge;
-pub mod plan;
+pub mod usage;
+
+// … how it is judged and merged …
+pub mod job;
 pub mod pr;
 pub mod review;
-mod rules;
-pub mod state;
+
+// … what is said about it …
+mod escalation;
+pub mod lesson;
+pub mod mail;
+pub mod nudge;
 pub mod triage;
-pub mod usage;
-pub mod wait;
+
+// … and what it is a part of.
+mod convoy;
+
+// What never holds.
+pub mod invariant;
 
 pub use crate::breaker;
 pub use command::{Applied, Command, Reference, Refusal};

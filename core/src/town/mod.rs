@@ -1,20 +1,36 @@
 //! The town: its settings, its rigs, the permission to start sessions, and the mayor.
 //!
 //! The same scheme as the rig's (`rig/mod.rs`): commands and facts are applied first, then the rules run once, in this
-//! order, each on the result of the ones above it.
+//! order, each on the result of the ones above it. No rule makes work for a rule above it; where the numbers of domain.md
+//! 9.1 are out of line here, that is why: a slot is taken back before it is given to another, the mayor is told of what
+//! the convoys and escalations above came to and started for it, the runtime is needed when all who need it have said so,
+//! and messages are sent when everything is posted. T3, a new runtime, decides nothing: it is the fact itself
+//! (`event.rs`).
+//!
+//! Reading order: the list, one file of `rules/`, then the entity that it is about, which begins with its table of
+//! transitions. The runtime's own life, K1 to K4, is `container.rs` beside this folder.
 
+// What a plan is made from, and what it says.
+pub mod plan;
+pub mod state;
+
+// What is asked, and what has happened.
 pub mod command;
+pub mod event;
+
+// What follows.
+mod rules;
+
+// What it is about: convoys, the mayor, and what people should see.
 pub mod convoy;
 pub mod escalation;
-pub mod event;
-pub mod invariant;
 pub mod mail;
 pub mod mayor;
 pub mod notice;
-pub mod plan;
-mod rules;
-pub mod state;
 pub mod triage;
+
+// What never holds.
+pub mod invariant;
 
 pub use command::{Applied, Command, Refusal};
 pub use event::{Event, Receipt};

@@ -1,8 +1,8 @@
 //! What scenarios show of the life cycles: every change of state that a commit writes is compared with the transition
 //! table of its entity, and noted, so that rows which no scenario shows can be found.
 //!
-//! A row that leads back to where it began cannot be seen in what is written; its scenario is named in
-//! `tests/lifecycles.rs`.
+//! A row that leads back to where it began changes no state, so it is not looked for: late and doubled reports have
+//! scenarios that say `stale` and `duplicate`.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,9 @@
 //! T7: no leaked slot. A granted slot that its rig, in a report clearly younger than the grant, does not name is free.
 
-use std::time::Duration;
-
 use crate::id::AssignmentId;
+use crate::limits::SLOT_RECLAIM;
 use crate::town::plan::{Plan, Write};
 use crate::town::state::{Slot, State};
-
-/// A rig's report names a grant of this long ago, or does not know it.
-const RECLAIM_AFTER: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(plan: &mut Plan) {
     let state = plan.state();
@@ -21,5 +17,5 @@ pub(crate) fn run(plan: &mut Plan) {
 fn is_leaked(state: &State, slot: &Slot) -> bool {
     let Some(rig) = state.rigs.get(&slot.rig_id) else { return true };
     let (Some(granted), Some(reported)) = (slot.granted_at, rig.reported_at) else { return false };
-    reported.since(granted) >= RECLAIM_AFTER && !rig.activity.live.contains(&slot.assignment_id)
+    reported.since(granted) >= SLOT_RECLAIM && !rig.activity.live.contains(&slot.assignment_id)
 }

@@ -1,22 +1,18 @@
 //! The merge queue as clients see it (api.md 4, **MergeQueue**, **MergeQueueItem**).
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::bead::{Bead, Failure};
 use super::event::Event;
 use crate::id::{AgentId, ConvoyId, RigId};
+use crate::limits::REVIEW_STALE;
 use crate::rig::pr::{self, Checks, WatchState};
 use crate::rig::review::{Review, ReviewState};
 use crate::rig::state::State;
 use crate::session::GateStatus;
 use crate::sorted::sort_by_key;
 use crate::time::Timestamp;
-
-/// A review without progress for this long needs attention (api.md 4).
-const STALE: Duration = Duration::from_secs(24 * 3600);
 
 /// **MergeQueue**.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -164,7 +160,7 @@ impl MergeQueueItem {
                 id: state.rig.rig_id,
                 name: state.rig.settings.as_ref().map(|s| s.rig_models.name.clone()).unwrap_or_default(),
             },
-            stale_since: Some(progress_at + STALE).filter(|&at| review.is_live() && at <= now),
+            stale_since: Some(progress_at + REVIEW_STALE).filter(|&at| review.is_live() && at <= now),
             reason,
             dismissed: review.dismissed_at.is_some_and(|at| waits_since.is_none_or(|since| since <= at)),
             actions: Vec::new(),
