@@ -332,7 +332,9 @@ fn send(credential: &Credential, route: &Route, path: &str, body: &str, kind: &s
     let api: &Api = &credential.api;
     match route.method {
         Method::Get => api.call("GET", &format!("{path}?{}", credential.query), None),
-        _ => api.call_as(kind, route.method.as_str(), &format!("{path}?{}", credential.query), Some(body)),
+        Method::Post | Method::Put | Method::Patch | Method::Delete => {
+            api.call_as(kind, route.method.as_str(), &format!("{path}?{}", credential.query), Some(body))
+        }
     }
 }
 

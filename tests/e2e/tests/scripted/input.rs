@@ -90,8 +90,7 @@ impl Scene {
 
     /// Whether everything that paths name is still there.
     fn is_whole(&self) -> bool {
-        let there =
-            |path: &str| self.town.api.call("GET", &path.to_owned(), None).is_ok_and(|reply| reply.status == 200);
+        let there = |path: &str| self.town.api.call("GET", path, None).is_ok_and(|reply| reply.status == 200);
         let agent = self.town.seat.agent(&self.polecat);
         let primes = agent.call("GET", &self.town.seat.agent_path(&self.polecat, "/prime?peek=true"), None);
         let mayors = self.town.seat.agent(&self.mayor);
