@@ -1,6 +1,8 @@
 //! The forge of each rig: pull requests over the model of git, their checks and reviewers, and calls that fail in every
 //! way of domain.md 7.6. What was done stays done when the answer is lost.
 
+mod visits;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -61,37 +63,6 @@ pub(crate) struct Ask {
     head: Option<String>,
     asked_at: Timestamp,
 }
-
-/// What a reviewer, or whoever else can, does to a pull request.
-#[derive(Debug, Clone, Copy)]
-enum Touch {
-    Approve,
-    RequestChanges,
-    Ask,
-    Resolve,
-    Push,
-    Merge,
-    Close,
-    Reopen,
-    Conflict,
-    Protect,
-}
-
-const TOUCHES: &[Touch] = &[
-    Touch::Approve,
-    Touch::Approve,
-    Touch::RequestChanges,
-    Touch::Ask,
-    Touch::Resolve,
-    Touch::Push,
-    Touch::Push,
-    Touch::Merge,
-    Touch::Close,
-    Touch::Reopen,
-    Touch::Conflict,
-    Touch::Conflict,
-    Touch::Protect,
-];
 
 impl Forge {
     /// Everything works again.
@@ -358,6 +329,7 @@ impl World {
         }
         let is_bad = match &fact {
             ForgeFact::Polled { snapshot: Some(snapshot), .. } => is_bad_news(snapshot),
+            ForgeFact::MergeRefused(_) => true,
             _ => false,
         };
         let is_failed = matches!(fact, ForgeFact::Failed(..));
@@ -375,66 +347,6 @@ impl World {
         let disk = self.rigs[rig].disk.as_ref();
         disk.map_or(0, |disk| disk.beads.values().filter(|bead| bead.status == BeadStatus::Failed).count())
     }
-
-    /// The forge is out of order for a while, or wants other credentials.
-    pub(crate) fn forge_suffers(&mut self, rig: RigNo) {
-        let span = self.forge_chance.span(60_000, 25 * 60_000);
-        if self.forge_chance.happens(0.6) {
-            self.note(|| format!("the forge of rig {rig} is down for {} s", span.as_secs()));
-            self.forges[rig].down_until = Some(self.now + span);
-        } else {
-            self.note(|| format!("the forge of rig {rig} refuses the credentials"));
-            self.forges[rig].is_locked = true;
-            self.queue.add(self.now + span, Happening::ForgeMends { rig });
-        }
-    }
-
-    /// A person has found the reason, and says so by storing another secret.
-    pub(crate) fn forge_mends(&mut self, rig: RigNo) {
-        self.forges[rig].is_locked = false;
-        if !self.is_healed {
-            self.configure_again(true);
-        }
-    }
-
-    /// An agent opens a pull request of its own; the address that it tells.
-    pub(crate) fn agent_opens_pr(&mut self, rig: RigNo, branch: &str) -> Option<String> {
-        if !self.forge_chance.happens(self.faults.chance(Fault::Reviewers, 0.05)) {
-            return None;
-        }
-        if self.forge_chance.happens(0.3) {
-            return Some("https://elsewhere.example.com/0/pull/1".to_owned());
-        }
-        let ask = Ask {
-            review_id: BeadId::from_u128(0),
-            call: ForgeCall::Open,
-            branch: branch.to_owned(),
-            target: crate::git::MAIN.to_owned(),
-            number: 0,
-            etag: None,
-            head: None,
-            asked_at: self.now,
-        };
-        let Self { forges, remotes, faults, forge_chance: chance, now, .. } = self;
-        match forges[rig].open(&ask, &remotes[rig], faults, chance, *now) {
-            ForgeFact::Opened(pr) => Some(address(rig, pr.number)),
-            _ => None,
-        }
-    }
-
-    /// Somebody does something to a pull request at the forge.
-    pub(crate) fn person_acts_at_forge(&mut self) {
-        let Self { forges, remotes, faults, forge_chance: chance, now, .. } = self;
-        let rig = usize::try_from(chance.between(0, u64::try_from(forges.len()).unwrap_or(1) - 1)).unwrap_or(0);
-        let (forge, remote) = (&mut forges[rig], &mut remotes[rig]);
-        forge.refresh(remote, faults, chance, *now);
-        let open: Vec<usize> =
-            (0..forge.requests.len()).filter(|&n| forge.requests[n].state != PrState::Merged).collect();
-        let Some(place) = chance.pick(&open).copied() else { return };
-        let touch = chance.pick(TOUCHES).copied().unwrap_or(Touch::Approve);
-        touch_request(&mut forge.requests[place], touch, remote, chance, *now);
-        self.note(|| format!("somebody at the forge of rig {rig}: {touch:?} of {}", place + 1));
-    }
 }
 
 /// Whether a pull request that looks like this must not be merged by itself.
@@ -444,37 +356,6 @@ fn is_bad_news(snapshot: &Snapshot) -> bool {
         || snapshot.awaiting_approval
         || matches!(snapshot.checks, Checks::Red | Checks::Pending)
         || snapshot.mergeable == Mergeable::Conflict
-}
-
-fn touch_request(request: &mut Request, touch: Touch, remote: &mut Remote, chance: &mut Chance, now: Timestamp) {
-    match touch {
-        Touch::Approve => {
-            request.needs_approval = false;
-            request.changes_requested = false;
-        }
-        Touch::RequestChanges => request.changes_requested = true,
-        Touch::Ask => {
-            request.threads += 1;
-            request.remarks += 1;
-        }
-        Touch::Resolve => request.threads = 0,
-        Touch::Push => {
-            remote.moves(&request.branch);
-        }
-        Touch::Merge if request.state == PrState::Open && request.conflicts_with.is_none() => {
-            let commit = remote.merge(&request.head, &request.target).unwrap_or_else(|| request.head.clone());
-            request.state = PrState::Merged;
-            request.merge_commit = Some(commit);
-        }
-        Touch::Close => request.state = PrState::Closed,
-        Touch::Reopen => request.state = PrState::Open,
-        Touch::Conflict => {
-            remote.moves(&request.target);
-            request.conflicts_with = remote.head(&request.target).cloned();
-            request.known_at = now + chance.span(1, 90_000);
-        }
-        Touch::Merge | Touch::Protect => request.needs_approval = true,
-    }
 }
 
 fn address(rig: RigNo, number: u64) -> String {

@@ -115,6 +115,14 @@ impl Remote {
         Some(merge)
     }
 
+    /// Somebody takes the newest commit of a branch away again; never where it would be empty then.
+    pub(crate) fn put_back(&mut self, branch: &str) {
+        let parent = self.head(branch).and_then(|head| self.commits.get(head)?.parents.first()).cloned();
+        if let Some(parent) = parent.filter(|parent| !self.branch_contains(MAIN, parent)) {
+            self.branches.insert(branch.to_owned(), parent);
+        }
+    }
+
     /// Somebody else pushes to a branch.
     pub(crate) fn moves(&mut self, branch: &str) {
         self.push(branch, branch, None, true);
