@@ -219,6 +219,8 @@ fn merge_failed(plan: &mut Plan, review: &Review, error: &ForgeError) {
         review.not_before = until;
     });
     review::move_to(plan, review.bead_id, ReviewState::PrOpen);
+    // What was polled while the merge was under way was not answered then.
+    plan.update_watch(review.bead_id, |watch| watch.is_unanswered = true);
     if until.is_none() {
         park_forge_error(plan, review.bead_id, error);
     }
