@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 
 pub use convoy::{
     BeadStatus, Cancel, CancelBeads, CreateBeads, EdgeState, LandingProgress, LandingReport, OpenLanding, TaskBead,
-    TaskEdge, TaskShown, TaskStatus, TaskWait, is_feature_branch,
+    TaskEdge, TaskShown, TaskStatus, TaskWait, is_feature_branch, is_feature_branch_of,
 };
 pub use moved::MovedBead;
 pub use outbox::{Batch, BatchReply, Numbered, Outbox, OutboxRow, news};

@@ -81,8 +81,19 @@ pub(super) async fn renew(keeper: &Rc<Keeper>, call: Renew) -> Result<()> {
 
 /// Orders the runtime to drain this town, which it then forgets. `limit` is wall time, as the runtime's.
 async fn end(keeper: &Rc<Keeper>, town_id: TownId, reason: &str, limit: Duration) -> Result<()> {
+    // An object that began anew has forgotten whom it spoke to, and a container may run that was never attached.
+    let ends = keeper.row()?.life.end_by.is_some();
+    if !ends
+        && keeper.object.container().is_none_or(|container| container.running())
+        && let Err(error) = keeper.attach(town_id).await
+    {
+        crate::log::warn("the runtime was not attached", &[("error", &format_args!("{error:?}"))]);
+    }
     let was_attached = keeper.attached.replace(None).is_some();
     keeper.tokens.borrow_mut().clear();
+    if !was_attached && !ends {
+        watch::destroy(keeper).await?;
+    }
     if was_attached && let Ok(control) = keeper.control(town_id) {
         let deadline_s = u32::try_from(limit.as_secs()).ok();
         let order = DrainOrder { reason: reason.to_owned(), deadline_s };

@@ -76,7 +76,7 @@ async fn start(keeper: &Rc<Keeper>, town_id: TownId) -> Result<()> {
 }
 
 /// A container of the town's own ends; a runtime at an address is nobody's to end.
-async fn destroy(keeper: &Keeper) -> Result<()> {
+pub(super) async fn destroy(keeper: &Keeper) -> Result<()> {
     keeper.attached.replace(None);
     if let Some(container) = keeper.object.container().filter(worker::Container::running) {
         container.destroy(None).await.map_err(|e| Fault::new("destroy the container", e))?;

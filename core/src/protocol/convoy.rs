@@ -48,6 +48,12 @@ pub fn is_feature_branch(branch: &str) -> bool {
     branch.starts_with("convoy/") && branch.ends_with("/head")
 }
 
+/// Whether it is the branch of this convoy: its own, or one that a person named; not what another convoy's is called.
+pub fn is_feature_branch_of(branch: &str, convoy_id: ConvoyId) -> bool {
+    let parts: Vec<&str> = branch.split('/').collect();
+    is_feature_branch(branch) && (parts.len() != 4 || parts[2] == convoy_id.short())
+}
+
 /// Tasks of a convoy in one rig: new ones, and beads that join. Says nothing new when it comes twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreateBeads {

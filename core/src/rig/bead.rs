@@ -134,6 +134,9 @@ pub const TRIAGE: &str = "gt:triage";
 /// Who makes triage batches; the label on anybody else's bead routes models only (domain.md 3.3).
 pub const PATROL: &str = "patrol";
 
+/// Reserved key of a child's metadata: the review that it answers.
+pub const REVIEW: &str = "mr_bead_id";
+
 /// Keys of `metadata` that only the system writes (api.md 3.3); a caller's value for them is dropped.
 pub const RESERVED_METADATA: [&str; 12] = [
     super::answer::ANSWERS,
@@ -143,7 +146,7 @@ pub const RESERVED_METADATA: [&str; 12] = [
     "source_bead_id",
     "source_agent_id",
     "rework_for",
-    "mr_bead_id",
+    REVIEW,
     "failure",
     "molecule_bead_id",
     "has_conflicts",
@@ -308,6 +311,11 @@ impl Bead {
         files.into_iter().flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect()
     }
 
+    /// Whether a review made it, to have something done about its branch. Once it failed, only the review decides.
+    pub fn answers_review(&self) -> bool {
+        self.kind == BeadType::Issue && self.metadata.contains_key(REVIEW)
+    }
+
     /// Live beads are open, in progress or in review.
     pub const fn is_live(&self) -> bool {
         !self.status.is_terminal()
@@ -421,7 +429,8 @@ pub fn fail(plan: &mut Plan, bead_id: BeadId, code: FailureCode, message: &str, 
     if bead.kind == BeadType::Issue && !triage::is_batch(bead) && code != FailureCode::ConvoyAborted {
         let severity = if has_dependents || bead.convoy_id.is_some() { Severity::High } else { Severity::Medium };
         let title = format!("\"{}\" failed", bead.title);
-        escalation::raise_for_bead(plan, bead_id, severity, code.as_str(), &title, message, &["retry", "close"]);
+        let choices: &[&str] = if bead.answers_review() { &[] } else { &["retry", "close"] };
+        escalation::raise_for_bead(plan, bead_id, severity, code.as_str(), &title, message, choices);
     }
 }
 

@@ -12,13 +12,14 @@ use super::{command, escalation};
 use crate::id::{BeadId, ConvoyId};
 use crate::protocol::{
     Cancel, CancelBeads, CreateBeads, LandingProgress, LandingReport, OpenLanding, RigToTown, TaskBead, TaskEdge,
-    TaskShown, TaskStatus, TaskWait, is_feature_branch,
+    TaskShown, TaskStatus, TaskWait, is_feature_branch, is_feature_branch_of,
 };
 use serde_json::json;
 
 /// Makes the tasks that do not exist, lets the others join, and writes their edges.
 pub(super) fn create_beads(plan: &mut Plan, order: CreateBeads) {
     let CreateBeads { convoy_id, staged, feature_branch, beads, joins, edges } = order;
+    let feature_branch = branch_in_use(plan.state(), convoy_id).or(feature_branch);
     for task in beads {
         let bead_id = task.bead_id;
         if !plan.state().beads.contains_key(&bead_id) {
@@ -26,11 +27,32 @@ pub(super) fn create_beads(plan: &mut Plan, order: CreateBeads) {
         }
     }
     for bead_id in joins {
-        join(plan, convoy_id, staged, feature_branch.as_deref(), bead_id);
+        if waits_for_others(plan.state(), convoy_id, bead_id, &edges) {
+            plan.post(RigToTown::TaskGone { convoy_id, bead_id });
+        } else {
+            join(plan, convoy_id, staged, feature_branch.as_deref(), bead_id);
+        }
     }
     for edge in edges {
         write_edge(plan, edge);
     }
+}
+
+/// The branch where tasks of the convoy meet that have started here: another one comes too late for all of them, so that
+/// no work is left where nobody lands it.
+fn branch_in_use(state: &State, convoy_id: ConvoyId) -> Option<String> {
+    let is_ours = |bead: &&Bead| bead.convoy_id == Some(convoy_id) && bead.kind == BeadType::Issue && is_started(bead);
+    let aims = state.beads.values().filter(is_ours).filter_map(|bead| bead.target.as_deref());
+    aims.filter(|branch| is_feature_branch_of(branch, convoy_id)).map(str::to_owned).next()
+}
+
+/// A bead that waits for one that the Town did not know of cannot join: nobody would check the whole plan for circles.
+fn waits_for_others(state: &State, convoy_id: ConvoyId, bead_id: BeadId, told: &[TaskEdge]) -> bool {
+    let is_member = state.beads.get(&bead_id).is_some_and(|bead| bead.convoy_id == Some(convoy_id));
+    let is_told = |edge: &Edge| told.iter().any(|t| (t.bead_id, t.blocker_id) == (edge.bead_id, edge.blocker_id));
+    let holds = |edge: &&Edge| matches!(edge.state, EdgeState::Pending | EdgeState::Failed);
+    let mut own = state.edges.values().filter(|edge| edge.bead_id == bead_id).filter(holds);
+    !is_member && own.any(|edge| !is_told(edge))
 }
 
 fn make(plan: &mut Plan, convoy_id: ConvoyId, staged: bool, feature_branch: Option<&str>, task: TaskBead) {

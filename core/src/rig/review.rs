@@ -540,7 +540,7 @@ pub fn make_child(plan: &mut Plan, review_id: BeadId, label: &str, title: String
     child.target = Some(review.target.clone());
     child.head_commit.clone_from(&review.head_commit);
     child.preferred_agent = review.author_agent;
-    child.metadata.insert("mr_bead_id".to_owned(), json!(review_id));
+    child.metadata.insert(bead::REVIEW.to_owned(), json!(review_id));
     if let Some(url) = plan.state().watches.get(&review_id).map(|watch| watch.url.clone()) {
         child.metadata.insert("pr_url".to_owned(), json!(url));
     }

@@ -16,8 +16,9 @@ pub fn check(planned: &Planned, now: Timestamp) -> Vec<String> {
     let state = &planned.state;
     let mut breaches = Vec::new();
     let max = usize::try_from(effective_town(&state.town.config).max_sessions).unwrap_or(usize::MAX);
+    // A granted slot that is written again, because its priority changed, was granted before.
     let grants =
-        planned.writes.iter().any(|(_, write)| matches!(write, Write::Slot(slot) if slot.granted_at.is_some()));
+        planned.writes.iter().any(|(_, write)| matches!(write, Write::Slot(slot) if slot.granted_at == Some(now)));
     let granted = state.slots.values().filter(|slot| slot.granted_at.is_some()).count();
     if grants && granted > max {
         breaches.push(format!("2: {granted} slots are granted, the limit is {max}"));

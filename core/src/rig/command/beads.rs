@@ -354,6 +354,9 @@ pub(super) fn retry_bead(
     if bead.status != BeadStatus::Failed || bead.kind != BeadType::Issue {
         return Err(Refusal::NotFailed(bead_id, bead.status));
     }
+    if bead.answers_review() {
+        return Err(Refusal::IllegalTransition("its review goes on without it; decide about the review".to_owned()));
+    }
     plan.update_bead(bead_id, |bead| {
         bead.status = BeadStatus::Open;
         bead.attempt += 1;

@@ -61,6 +61,9 @@ fn release(plan: &mut Plan, bead: &Bead, family: &[Bead], actor: &str) {
     if bead.parked.is_some() || bead.status == BeadStatus::Failed {
         escalation::clear_for_bead(plan, bead.bead_id);
     }
+    if bead.is_budget_warned {
+        escalation::clear_warning(plan, bead.bead_id);
+    }
     let review_id = bead.parent_id.filter(|&id| !goes(id) && plan.state().live_bead(bead.bead_id).is_some());
     if let Some(review) = review_id.and_then(|id| plan.state().reviews.get(&id)).cloned()
         && review.state == ReviewState::Reworking

@@ -439,12 +439,15 @@ pub(super) fn retry(plan: &mut Plan, bead_id: BeadId, actor: &str) -> Result<App
 
 /// Lets a failed bead begin anew, and a parked one go on, as an answer to its escalation said.
 pub(super) fn try_again(plan: &mut Plan, bead_id: BeadId, actor: &str) {
-    if plan.state().live_bead(bead_id).is_some_and(|bead| bead.parked.is_some()) {
-        bead::unpark(plan, bead_id);
-        plan.update_bead(bead_id, Bead::clear_counters);
-    } else {
+    let parked = plan.state().live_bead(bead_id).filter(|bead| bead.parked.is_some());
+    match parked.map(|bead| bead.kind) {
+        Some(bead::BeadType::MergeRequest) => drop(reviews::resume(plan, bead_id, None, actor)),
+        Some(bead::BeadType::Issue | bead::BeadType::Molecule) => {
+            bead::unpark(plan, bead_id);
+            plan.update_bead(bead_id, Bead::clear_counters);
+        }
         // What is neither failed nor parked goes on by itself.
-        drop(beads::retry_bead(plan, bead_id, true, None, actor));
+        None => drop(beads::retry_bead(plan, bead_id, true, None, actor)),
     }
 }
 

@@ -36,6 +36,11 @@ fn look(plan: &mut Plan, root: &Bead, percent: u32) {
     }
     if is_parked_for_it {
         bead::unpark(plan, root.bead_id);
+        // What was fruitless while nobody acted on it ends with that.
+        super::caps::run(plan);
+        if plan.state().live_bead(root.bead_id).is_none() {
+            return;
+        }
     }
     warn(plan, root, limit.is_reached(spent, percent), &limit.words(spent));
 }

@@ -4,7 +4,7 @@
 use super::command::forget_task;
 use super::{ConvoyRig, ConvoyState, LandingState, TaskState, set_task};
 use crate::id::{BeadId, ConvoyId, RigId};
-use crate::protocol::{LandingProgress, LandingReport, TaskStatus};
+use crate::protocol::{LandingProgress, LandingReport, TaskStatus, is_feature_branch_of};
 use crate::town::plan::{Plan, Write};
 
 /// A task is so.
@@ -15,6 +15,9 @@ pub(in crate::town) fn task_reported(plan: &mut Plan, rig_id: RigId, status: Tas
     if !is_ours || !convoy.state.is_live() || status.attempt < task.attempt {
         return;
     }
+    keep_branch(plan, rig_id, &status);
+    let Some(task) = plan.state().tasks.get(&status.bead_id) else { return };
+    let Some(convoy) = plan.state().convoys.get(&task.convoy_id) else { return };
     // A person may try a skipped task again: it counts anew, unless its convoy is landing without it.
     let stays_skipped =
         task.state == TaskState::Skipped && (status.attempt == task.attempt || convoy.state == ConvoyState::Landing);
@@ -29,6 +32,16 @@ pub(in crate::town) fn task_reported(plan: &mut Plan, rig_id: RigId, status: Tas
         task.failure = status.failure;
         task.shown = status.shown;
     });
+}
+
+/// A task that had started before its rig heard of another branch merged where it began: that is what lands.
+fn keep_branch(plan: &mut Plan, rig_id: RigId, status: &TaskStatus) {
+    let Some(part) = plan.state().convoy_rigs.get(&(status.convoy_id, rig_id)).cloned() else { return };
+    let merged = status.merged_into.as_deref().filter(|branch| is_feature_branch_of(branch, status.convoy_id));
+    let moved = merged.filter(|branch| part.feature_branch.as_deref() != Some(branch));
+    if let Some(branch) = moved.filter(|_| part.landing == LandingState::None) {
+        plan.write(Write::ConvoyRig(ConvoyRig { feature_branch: Some(branch.to_owned()), ..part }));
+    }
 }
 
 /// A bead is no task any more.
