@@ -194,8 +194,9 @@ pub(crate) fn town_writes(world: &mut World, planned: &of_town::Planned) {
 /// 3, 4: the Town, its rigs and the runtime together.
 pub(crate) fn across(world: &mut World) {
     let mut breaches = Vec::new();
-    let slots = &world.town.rows().slots;
-    for state in world.rigs.iter().filter_map(|rig| rig.rows()) {
+    let (slots, rigs) = (&world.town.rows().slots, &world.town.rows().rigs);
+    // A rig that was disconnected has a moment left.
+    for state in world.rigs.iter().filter(|rig| rigs.contains_key(&rig.rig_id)).filter_map(|rig| rig.rows()) {
         for row in state.live_assignments().filter(|row| row.slot == Slot::Granted) {
             if slots.get(&row.assignment_id).is_none_or(|slot| slot.granted_at.is_none()) {
                 breaches
@@ -318,6 +319,7 @@ pub(crate) fn at_rest(world: &mut World) {
 /// What came of the run, so that a report shows that things happened.
 pub(crate) fn count(world: &mut World) {
     world.stats.commits = world.commits;
+    town::count(world);
     for disk in world.rigs.iter().filter_map(|rig| rig.disk.as_ref()) {
         let ended = disk.assignments.values().filter(|row| row.phase == Phase::Ended).count();
         world.stats.sessions += u64::try_from(ended).unwrap_or(0);

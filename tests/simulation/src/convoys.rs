@@ -37,7 +37,7 @@ pub(crate) enum ConvoyDeed {
 }
 
 /// People come back this long after everything has healed, and answer what waits for them.
-const COME_BACK: [u64; 5] = [10, 40, 70, 130, 200];
+pub(crate) const COME_BACK: [u64; 5] = [10, 40, 70, 130, 200];
 
 impl World {
     /// Plans what people do about convoys on this day.
@@ -46,6 +46,15 @@ impl World {
         let mut deeds: Vec<(u64, ConvoyDeed)> = Vec::new();
         for _ in 0..self.town_chance.between(0, u64::from(beads / 3)) {
             deeds.push((self.town_chance.between(1_000, active_ms / 2), ConvoyDeed::Plan));
+        }
+        if self.town_chance.happens(self.faults.chance(Fault::Cancel, 0.06)) {
+            let at = self.now + Duration::from_millis(self.town_chance.between(60_000, active_ms));
+            self.queue.add(at, Happening::PersonActs { deed: Deed::RemoveRig });
+        }
+        for _ in 0..self.town_chance.between(0, 4) {
+            let at = self.now + Duration::from_millis(self.town_chance.between(60_000, active_ms * 3));
+            self.queue.add(at, Happening::PersonActs { deed: Deed::Reply });
+            self.people.answers_until = self.people.answers_until.max(Some(at));
         }
         if deeds.is_empty() {
             return;
@@ -65,7 +74,8 @@ impl World {
             deeds.push((at, ConvoyDeed::Judge));
         }
         let last = active_ms + COME_BACK[COME_BACK.len() - 1] * 60_000;
-        self.people.answers_until = Some(self.now + Duration::from_millis(last + 120_000));
+        let until = self.now + Duration::from_millis(last + 120_000);
+        self.people.answers_until = self.people.answers_until.max(Some(until));
         for (at_ms, deed) in deeds {
             let at = self.now + Duration::from_millis(at_ms);
             self.queue.add(at, Happening::PersonActs { deed: Deed::Convoy(deed) });

@@ -26,6 +26,8 @@ text_enum! {
         RuntimeCrash = "runtime_crash",
         /// The runtime ends in order, and another instance takes over.
         Drain = "drain",
+        /// The runtime runs, but nobody can talk to it.
+        Wedge = "wedge",
         /// An agent's process is beyond repair.
         AgentCrash = "agent_crash",
         /// An agent ends, falls idle, or falls silent without a result.

@@ -1,10 +1,13 @@
 //! Everything that can happen, as one closed list: what the world's queue holds.
 
+use gastown_core::container;
 use gastown_core::id::{InstanceId, JobId};
 use gastown_core::protocol::{Batch, BatchReply, RigToTown, TownToRig};
 use gastown_core::rig::command::{Done, Judge, NewMail};
 use gastown_core::rig::event::ForgeFact;
+use gastown_core::rig::triage::Decide;
 use gastown_core::session::{JobAnswer, SessionAnswer, SessionKey, StartAnswer};
+use gastown_core::town::escalation::AgentEscalation;
 use gastown_core::wire::control::JobOrder;
 use gastown_core::wire::order::SessionOrder;
 use gastown_core::{rig, town};
@@ -34,6 +37,7 @@ pub(crate) enum Order {
     Query(SessionKey),
     WrapUp(SessionKey),
     Job(Box<JobOrder>),
+    CancelJob(JobId),
     Push(SessionKey, Vec<String>),
     SetNeeded(bool),
     Sleep,
@@ -61,6 +65,8 @@ pub(crate) enum AgentCall {
     ReadMail(SessionKey),
     ReadNudge(SessionKey),
     Mail(SessionKey, NewMail),
+    Resolve(Decide),
+    Escalate(Box<AgentEscalation>),
 }
 
 /// How an agent's call ended.
@@ -90,11 +96,15 @@ pub(crate) enum Happening {
     KeeperHears { from: Caller, order: Order },
     KeeperAnswers { to: Caller, answer: Answer },
     KeeperLooks { turn: u32 },
+    KeeperActs { object: u32, effect: container::Effect },
     KeeperCrashes,
 
     RuntimeBoots,
     RuntimeDies,
     RuntimeDrains,
+    RuntimeWedges,
+    RuntimeRecovers { instance_id: InstanceId },
+    RuntimeExits { instance_id: InstanceId },
     RuntimeSaysEviction { instance_id: InstanceId },
     RuntimeBeats { instance_id: InstanceId, is_early: bool },
     BeatsArrive { instance_id: InstanceId },
@@ -113,6 +123,8 @@ pub(crate) enum Happening {
 
     PersonActs { deed: Deed },
     BranchLost { rig: RigNo },
+    RigWiped { rig: RigNo },
     ClockJumps,
     Heal,
+    Look,
 }

@@ -12,6 +12,7 @@
     reason = "which rows there are is core's business; a few of them matter here"
 )]
 
+mod budgets;
 mod chance;
 mod check;
 mod convoys;
@@ -66,6 +67,14 @@ pub struct Stats {
     pub waiting: u64,
     /// Reviews that were merged.
     pub merged: u64,
+    /// Convoys that landed.
+    pub landed: u64,
+    /// Landings that were opened.
+    pub landings: u64,
+    /// Matters that triage decided.
+    pub triaged: u64,
+    /// Sessions that were told to finish because a budget was used up.
+    pub wrapped_up: u64,
 }
 
 impl std::ops::AddAssign for Stats {
@@ -76,6 +85,10 @@ impl std::ops::AddAssign for Stats {
         self.failed += other.failed;
         self.waiting += other.waiting;
         self.merged += other.merged;
+        self.landed += other.landed;
+        self.landings += other.landings;
+        self.triaged += other.triaged;
+        self.wrapped_up += other.wrapped_up;
     }
 }
 

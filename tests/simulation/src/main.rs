@@ -70,10 +70,14 @@ fn play(args: &Args, options: &Options) -> bool {
             }
         }
     }
-    let Stats { commits, sessions, closed, failed, waiting, merged } = total;
+    let Stats { commits, sessions, closed, failed, waiting, merged, .. } = total;
     say(&format!(
         "{} seeds, {failures} failed: {commits} commits, {sessions} sessions, {merged} merges, beads: {closed} closed, {failed} failed, {waiting} waiting for a person",
         args.seeds
+    ));
+    let Stats { landed, landings, triaged, wrapped_up, .. } = total;
+    say(&format!(
+        "{landed} convoys landed ({landings} landings), triage decided {triaged} matters, {wrapped_up} sessions wrapped up"
     ));
     failures > 0
 }

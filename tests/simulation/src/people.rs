@@ -18,6 +18,7 @@ use gastown_core::town;
 use gastown_core::town::command::NewRig;
 use gastown_core::town::state::{MessageSource, Pause};
 
+use crate::budgets::BudgetDeed;
 use crate::chance::Chance;
 use crate::convoys::ConvoyDeed;
 use crate::faults::Fault;
@@ -51,6 +52,12 @@ pub(crate) enum Deed {
     Tell,
     /// This work belongs to another rig.
     Move(BeadId),
+    /// Something about money.
+    Budget(BudgetDeed),
+    /// An escalation is answered.
+    Reply,
+    /// A repository is disconnected.
+    RemoveRig,
 }
 
 /// What people know.
@@ -59,7 +66,7 @@ pub(crate) struct People {
     /// Work that was slung, in order.
     pub(crate) beads: Vec<(RigNo, BeadId)>,
     /// Settings as they were last set.
-    config: TownConfig,
+    pub(crate) config: TownConfig,
     /// Until then people come back and answer what waits for them.
     pub(crate) answers_until: Option<Timestamp>,
     /// Work that somebody deleted.
@@ -130,7 +137,9 @@ impl World {
     }
 
     pub(crate) fn person_acts(&mut self, deed: Deed) {
-        if self.is_healed && !matches!(deed, Deed::Sling { .. } | Deed::Write | Deed::Convoy(_)) {
+        if self.is_healed
+            && !matches!(deed, Deed::Sling { .. } | Deed::Write | Deed::Convoy(_) | Deed::Budget(_) | Deed::Reply)
+        {
             return;
         }
         match deed {
@@ -156,6 +165,9 @@ impl World {
                 }
             }
             Deed::RestartMayor => drop(self.town_handles("a restart of the mayor", town::Command::RestartMayor)),
+            Deed::Budget(deed) => self.acts_on_budgets(deed),
+            Deed::Reply => self.reply(),
+            Deed::RemoveRig => self.remove_rig(),
             Deed::Convoy(deed) => self.acts_on_convoys(deed),
             Deed::Tell => self.person_tells(),
             Deed::Move(bead_id) => self.move_on(bead_id),
@@ -173,6 +185,9 @@ impl World {
     }
 
     fn sling(&mut self, rig: RigNo, bead_id: BeadId) {
+        if self.rigs[rig].is_removed {
+            return;
+        }
         let own: Vec<BeadId> =
             self.people.beads.iter().filter(|(r, _)| *r == rig).map(|(_, bead_id)| *bead_id).collect();
         let mut depends_on: BTreeSet<BeadId> = BTreeSet::new();
@@ -392,6 +407,33 @@ impl World {
             actor: "ann".to_owned(),
         };
         self.town_handles("other settings", command).ok();
+    }
+
+    /// A rig goes: first the Town forgets it, then its object its rows.
+    fn remove_rig(&mut self) {
+        let present: Vec<RigNo> = (0..self.rigs.len()).filter(|rig| !self.rigs[*rig].is_removed).collect();
+        let Some(&rig) = self.town_chance.pick(&present).filter(|_| present.len() > 1) else { return };
+        let rig_id = self.rigs[rig].rig_id;
+        self.people.beads.retain(|(of, _)| *of != rig);
+        if self.town_handles("a rig is disconnected", town::Command::RemoveRig(rig_id)).is_ok() {
+            let at = self.now + self.town_chance.span(1, 2_000);
+            self.queue.add(at, Happening::RigWiped { rig });
+        }
+    }
+
+    /// Somebody answers an escalation.
+    fn reply(&mut self) {
+        let open: Vec<_> = self.town.rows().escalations.values().map(|open| open.escalation_id).collect();
+        let Some(&escalation_id) = self.town_chance.pick(&open) else { return };
+        let command = town::Command::Reply {
+            escalation_id,
+            actor: "ann".to_owned(),
+            message: "Try it the other way round.".to_owned(),
+            acknowledges: self.town_chance.happens(0.4),
+            retries: self.town_chance.happens(0.4),
+        };
+        self.people.has_acknowledged |= matches!(command, town::Command::Reply { acknowledges: true, .. });
+        self.town_handles("an answer to an escalation", command).ok();
     }
 }
 

@@ -34,6 +34,8 @@ use crate::world::{World, catalogue};
 pub(crate) struct RigObject {
     pub(crate) rig_id: RigId,
     pub(crate) disk: Option<Disk>,
+    /// It was disconnected; nobody hears of it any more.
+    pub(crate) is_removed: bool,
     memory: Option<State>,
     pub(crate) life: Life,
     pub(crate) alarm: Option<Timestamp>,
@@ -192,7 +194,7 @@ fn without_memory(mut state: State) -> State {
 
 impl RigObject {
     pub(crate) fn new(rig_id: RigId) -> Self {
-        Self { rig_id, disk: None, memory: None, life: 0, alarm: None, turn: 0 }
+        Self { rig_id, disk: None, is_removed: false, memory: None, life: 0, alarm: None, turn: 0 }
     }
 
     fn take(&mut self) -> Option<State> {
@@ -406,6 +408,16 @@ impl World {
         object.life += 1;
     }
 
+    /// Its rows are deleted (`src/rig/work.rs`, `delete`).
+    pub(crate) fn rig_is_wiped(&mut self, rig: RigNo) {
+        self.note(|| format!("rig {rig} is wiped"));
+        let object = &mut self.rigs[rig];
+        (object.disk, object.memory, object.alarm) = (None, None, None);
+        object.is_removed = true;
+        object.life += 1;
+        object.turn += 1;
+    }
+
     /// One effect of one life.
     pub(crate) fn rig_act(&mut self, rig: RigNo, life: Life, effect: Effect) {
         if self.rigs[rig].life != life {
@@ -445,8 +457,7 @@ impl World {
                 key(assignment_id).map(|key| Order::Push(key, words))
             }
             Effect::RunJob(id) => order::job(state, *id).map(|order| Order::Job(Box::new(order))),
-            // The hardest case: the runtime never hears it, and reports a job that nobody waits for.
-            Effect::CancelJob(_) => None,
+            Effect::CancelJob(job_id) => Some(Order::CancelJob(*job_id)),
             Effect::OpenPr(_) | Effect::PollPr(_) | Effect::MergePr(_) | Effect::PostReview { .. } => {
                 return self.forge_is_asked(rig, life, &effect);
             }
@@ -458,6 +469,9 @@ impl World {
 
     /// The Town's messages arrive (`src/rig/runtime.rs`, `deliver`); the first contact makes the rig.
     pub(crate) fn rig_hears(&mut self, rig: RigNo, life: Life, batch: Batch<TownToRig>) {
+        if self.rigs[rig].is_removed {
+            return;
+        }
         if self.rigs[rig].disk.is_none() {
             let row = first_row(self.rigs[rig].rig_id, self.town.town_id());
             self.rigs[rig].disk = Some(Disk::new(State::new(row)));

@@ -28,6 +28,7 @@ use crate::{Options, Stats};
 
 /// Everything.
 pub(crate) struct World {
+    pub(crate) start: Timestamp,
     pub(crate) now: Timestamp,
     pub(crate) queue: Queue,
     pub(crate) faults: Faults,
@@ -60,7 +61,7 @@ pub(crate) fn catalogue() -> &'static Catalogue {
     CATALOGUE.get_or_init(|| Catalogue::load(None).expect("the deployment's own catalogue is readable"))
 }
 
-/// Noon of some day.
+/// Noon of some day; some runs begin shortly before midnight.
 const START: Timestamp = Timestamp::from_ms(1_767_268_800_000);
 /// Without faults everything comes to its end within this.
 const PATIENCE: Duration = Duration::from_secs(12 * 3600);
@@ -68,21 +69,25 @@ const PATIENCE: Duration = Duration::from_secs(12 * 3600);
 impl World {
     /// The world of a seed, before anything has happened.
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
-        let mut ids = Chance::new(seed, 2);
-        let town = TownObject::new(TownId::from_u128(ids.id()), AgentId::from_u128(ids.id()), START);
+        let (mut ids, mut town_chance) = (Chance::new(seed, 2), Chance::new(seed, 6));
+        let is_evening = town_chance.happens(0.5);
+        let later = if is_evening { 8 * 3_600_000 + town_chance.between(0, 230 * 60_000) } else { 0 };
+        let start = START + Duration::from_millis(later);
+        let town = TownObject::new(TownId::from_u128(ids.id()), AgentId::from_u128(ids.id()), start);
         let rigs: Vec<RigObject> = (0..ids.between(2, 3)).map(|_| RigObject::new(RigId::from_u128(ids.id()))).collect();
         let remotes = (0..rigs.len()).map(|place| Remote::new(u8::try_from(place).unwrap_or(0) + 1)).collect();
         let forges = rigs.iter().map(|_| Forge::default()).collect();
-        let keeps_disk = ids.happens(0.5);
-        let runtime = Runtime::new(InstanceId::from_u128(ids.id()), keeps_disk);
+        let (keeps_disk, is_own) = (ids.happens(0.5), ids.happens(0.6));
+        let runtime = Runtime::new(InstanceId::from_u128(ids.id()), keeps_disk, is_own);
         let mut world = Self {
-            now: START,
+            start,
+            now: start,
             queue: Queue::default(),
             faults: Faults::draw(seed, &options.off),
             is_healed: false,
             town,
             rigs,
-            keeper: Keeper::default(),
+            keeper: Keeper::new(start),
             runtime,
             remotes,
             forges,
@@ -93,8 +98,8 @@ impl World {
             net: Chance::new(seed, 3),
             runtime_chance: Chance::new(seed, 4),
             people_chance: Chance::new(seed, 5),
-            town_chance: Chance::new(seed, 6),
             forge_chance: Chance::new(seed, 7),
+            town_chance,
             timeline: Timeline::new(options.is_told),
             violation: None,
             stats: Stats::default(),
@@ -107,11 +112,13 @@ impl World {
     fn plan_the_day(&mut self, beads: u32) {
         self.people_arrive(beads);
         self.convoys_arrive(beads);
+        self.budgets_arrive();
         let instance_id = self.runtime.instance_id;
-        self.queue.add(START + HEARTBEAT, Happening::RuntimeBeats { instance_id, is_early: false });
+        self.queue.add(self.start + HEARTBEAT, Happening::RuntimeBeats { instance_id, is_early: false });
         let active_ms = u64::try_from(ACTIVE.as_millis()).unwrap_or(u64::MAX);
         let mut blows: Vec<Happening> = Vec::new();
         blows.extend((0..self.times(Fault::RuntimeCrash, 1.0)).map(|_| Happening::RuntimeDies));
+        blows.extend((0..self.times(Fault::Wedge, 1.0)).map(|_| Happening::RuntimeWedges));
         blows.extend((0..self.times(Fault::Drain, 1.0)).map(|_| Happening::RuntimeDrains));
         blows.extend((0..self.times(Fault::ClockJump, 1.0)).map(|_| Happening::ClockJumps));
         blows.extend((0..self.times(Fault::TownCrash, 2.0)).map(|_| Happening::TownCrashes));
@@ -122,10 +129,10 @@ impl World {
             blows.extend((0..self.times(Fault::Forge, 0.5)).map(|_| Happening::ForgeSuffers { rig }));
         }
         for blow in blows {
-            let at = START + Duration::from_millis(self.people_chance.between(10_000, active_ms));
+            let at = self.start + Duration::from_millis(self.people_chance.between(10_000, active_ms));
             self.queue.add(at, blow);
         }
-        self.queue.add(START + ACTIVE, Happening::Heal);
+        self.queue.add(self.start + ACTIVE, Happening::Heal);
     }
 
     /// Lives until everything has come to rest, a sentence is violated, or patience ends.
@@ -134,7 +141,7 @@ impl World {
         while self.violation.is_none() {
             let Some((at, happening)) = self.queue.next() else { break };
             self.now = self.now.max(at);
-            let looks = self.is_healed && matches!(happening, Happening::RuntimeBeats { .. });
+            let looks = self.is_healed && matches!(happening, Happening::Look);
             self.happens(happening);
             if !looks {
                 continue;
@@ -157,7 +164,7 @@ impl World {
     }
 
     fn is_too_late(&self) -> bool {
-        self.now.since(START) > ACTIVE + PATIENCE
+        self.now.since(self.start) > ACTIVE + PATIENCE
     }
 
     fn happens(&mut self, happening: Happening) {
@@ -178,6 +185,11 @@ impl World {
             Happening::KeeperCrashes => self.keeper_crashes(),
             Happening::RuntimeBoots => self.runtime_boots(),
             Happening::RuntimeDies => self.runtime_dies(),
+            Happening::KeeperActs { object, effect } => self.keeper_acts(object, effect),
+            Happening::RuntimeWedges => self.runtime_wedges(),
+            Happening::RuntimeRecovers { instance_id } => self.runtime_recovers(instance_id),
+            Happening::RuntimeExits { instance_id } => self.runtime_exits(instance_id),
+            Happening::RigWiped { rig } => self.rig_is_wiped(rig),
             Happening::RuntimeDrains => self.runtime_drains(),
             Happening::RuntimeSaysEviction { instance_id } => self.eviction_is_said(instance_id),
             Happening::RuntimeBeats { instance_id, is_early } => self.runtime_beats(instance_id, is_early),
@@ -205,6 +217,7 @@ impl World {
                 self.note(|| format!("the clock jumps by {} s", span.as_secs()));
             }
             Happening::Heal => self.heal(),
+            Happening::Look => self.queue.add(self.now + HEARTBEAT, Happening::Look),
         }
     }
 
@@ -213,6 +226,8 @@ impl World {
         self.note(|| "everything heals".to_owned());
         self.is_healed = true;
         self.faults.cease();
+        self.queue.add(self.now + HEARTBEAT, Happening::Look);
+        self.runtime.is_wedged = false;
         self.forges.iter_mut().for_each(Forge::heal);
         self.person_acts_at_last(Deed::Pause(false));
     }
@@ -225,6 +240,9 @@ impl World {
 
     /// Sends a call or an answer over the network, which may lose, double or delay it.
     pub(crate) fn call(&mut self, happening: Happening) {
+        if self.runtime.is_wedged && is_of_runtime(&happening) {
+            return;
+        }
         if self.net.happens(self.faults.chance(Fault::Lost, 0.05)) {
             self.note(|| format!("lost: {}", brief(&happening)));
             return self.was_not_answered(happening);
@@ -246,7 +264,7 @@ impl World {
 
     /// A caller that waits for an answer learns that there is none: the Town when it starts the mayor, a Rig of its forge,
     /// whether the call was lost or what it came to.
-    fn was_not_answered(&mut self, happening: Happening) {
+    pub(crate) fn was_not_answered(&mut self, happening: Happening) {
         match happening {
             Happening::KeeperHears { from: Caller::Town(life), order: Order::Start(order) } => {
                 let key = SessionKey { assignment_id: order.assignment.assignment_id, epoch: order.assignment.epoch };
@@ -275,6 +293,17 @@ impl World {
             self.violation = Some(sentence);
         }
     }
+}
+
+/// Whether the runtime's process makes this call.
+fn is_of_runtime(happening: &Happening) -> bool {
+    matches!(
+        happening,
+        Happening::BeatsArrive { .. }
+            | Happening::ReportsArrive { .. }
+            | Happening::AgentCalls { .. }
+            | Happening::RuntimeSaysEviction { .. }
+    )
 }
 
 /// Answers go to whoever waits for them and are not repeated; calls may be.

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gastown_core::breaker::BreakerState;
+use gastown_core::container;
 use gastown_core::id::{BeadId, RigId};
 use gastown_core::protocol::EdgeState;
-use gastown_core::rig::assignment::{Assignment, Phase};
+use gastown_core::rig::assignment::{Assignment, AssignmentOutcome, Phase};
 use gastown_core::rig::bead::{BeadOutcome, BeadStatus};
 use gastown_core::rig::review::{Review, ReviewKind, ReviewState};
 use gastown_core::rig::usage::Scope;
@@ -189,12 +190,11 @@ pub(super) fn unfinished(world: &World) -> Vec<String> {
         .map(|why| format!("stuck: {why}"))
         .collect();
     for request in state.triage.values().filter(|request| request.is_live()) {
-        let id = request.asked.request_id;
-        let batch = request.batch_bead.and_then(|batch_id| bead_of(world, batch_id));
-        match (request.state, batch.map(|bead| bead.is_live())) {
-            // Somebody holds the batch, and the rig says who is asked.
-            (TriageState::Batched, Some(true)) => (),
-            (state, _) => sentences.push(format!("stuck: triage request {id} is {state}")),
+        // A batch that waits for somebody is in the rig's hands, and others of the rig wait for it.
+        let of_rig = |other: &&TriageRequest| other.rig_id == request.rig_id && other.batch_is_live;
+        let mut batches = state.triage.values().filter(of_rig).filter_map(|other| other.batch_bead);
+        if !batches.any(|batch_id| bead_of(world, batch_id).is_some_and(|batch| batch.is_live())) {
+            sentences.push(format!("stuck: triage request {} is {}", request.asked.request_id, request.state));
         }
     }
     sentences
@@ -266,6 +266,7 @@ pub(super) fn at_rest(world: &World) -> Vec<String> {
     nobody_is_asked_in_vain(world, &mut sentences);
     gates_agree(world, &mut sentences);
     sums_agree(world, &mut sentences);
+    the_runtime_sleeps(world, &mut sentences);
     sentences
 }
 
@@ -425,4 +426,34 @@ pub(super) fn is_spent(world: &World, state: &rig::State, bead_id: BeadId) -> bo
     let convoy_id = bead.convoy_id.or_else(|| root.and_then(|root| root.convoy_id));
     let of_family = state.parked(bead).is_some_and(|parked| parked.code == rig::bead::BUDGET);
     of_family || convoy_id.is_some_and(|id| world.town.rows().exhausted_convoys().contains(&id))
+}
+
+/// What came of convoys, triage and budgets.
+pub(super) fn count(world: &mut World) {
+    let disk = &world.town.disk;
+    let number = |count: usize| u64::try_from(count).unwrap_or(0);
+    let landed =
+        disk.convoys.values().filter(|convoy| convoy.state == ConvoyState::Landed && convoy.closed_by.is_none());
+    world.stats.landed += number(landed.count());
+    let triaged =
+        disk.triage.values().filter(|request| request.resolved_by.as_deref().is_some_and(|by| by != "system"));
+    world.stats.triaged += number(triaged.count());
+    for disk in world.rigs.iter().filter_map(|rig| rig.disk.as_ref()) {
+        let landings = disk.reviews.values().filter(|review| review.kind == ReviewKind::Landing);
+        world.stats.landings += number(landings.count());
+        let ended = disk.assignments.values().filter(|row| row.outcome == Some(AssignmentOutcome::Budget));
+        world.stats.wrapped_up += number(ended.count());
+    }
+}
+
+/// T9, S95: what nothing needs does not run.
+fn the_runtime_sleeps(world: &World, sentences: &mut Vec<String>) {
+    let is_awake = world.town.rows().runtime.is_awake;
+    let is_kept = world.keeper.life.is_needed || (world.runtime.is_own && world.runtime.is_up);
+    if !is_awake && is_kept {
+        sentences.push(format!("T9: nothing needs the runtime, but it is {}", world.keeper.life.phase));
+    }
+    if !is_awake && world.keeper.alarm.is_some() && world.keeper.life.phase == container::Phase::Stopped {
+        sentences.push("T9: the runtime has stopped, but its keeper has an alarm".to_owned());
+    }
 }

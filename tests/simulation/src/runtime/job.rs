@@ -53,6 +53,14 @@ impl World {
         true
     }
 
+    /// Nobody wants a job any more: it is dropped, unless its push is out.
+    pub(crate) fn runtime_cancels(&mut self, job_id: JobId) {
+        if self.runtime.jobs.get(&job_id).is_some_and(|job| job.is_live() && !job.is_pushing()) {
+            self.note(|| format!("job {job_id} is cancelled"));
+            self.runtime.jobs.remove(&job_id);
+        }
+    }
+
     pub(crate) fn job_moves(&mut self, instance_id: InstanceId, job_id: JobId) {
         if self.runtime.instance_id != instance_id || !self.runtime.is_up {
             return;

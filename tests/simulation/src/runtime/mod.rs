@@ -3,15 +3,17 @@
 
 mod job;
 mod session;
+mod triage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use gastown_core::id::{AssignmentId, InstanceId, JobId};
 use gastown_core::limits::HEARTBEAT;
+use gastown_core::rig::assignment::{Pending, Phase};
 use gastown_core::rig::event::JobFact;
 use gastown_core::rig::{Event, Receipt};
-use gastown_core::session::{Beat, Over, SessionFact, SessionKey};
+use gastown_core::session::{Beat, Over, SessionFact, SessionKey, Usage};
 use gastown_core::town;
 
 use crate::faults::Fault;
@@ -24,6 +26,13 @@ use session::{Session, Stage};
 pub(crate) struct Runtime {
     pub(crate) instance_id: InstanceId,
     pub(crate) is_up: bool,
+    /// It runs, but answers nobody.
+    pub(crate) is_wedged: bool,
+    /// Whether the town was attached to this process, and not forgotten since.
+    pub(crate) knows_town: bool,
+    /// A container of the town's own, which only the keeper starts.
+    pub(crate) is_own: bool,
+    is_booting: bool,
     is_draining: bool,
     /// Whether reports and unpushed work outlive the process.
     keeps_disk: bool,
@@ -49,14 +58,19 @@ pub(crate) struct Report {
 #[derive(Debug, Clone)]
 enum Said {
     Session(SessionKey, SessionFact),
+    Spent(SessionKey, Usage),
     Job(JobId, JobFact),
 }
 
 impl Runtime {
-    pub(crate) fn new(instance_id: InstanceId, keeps_disk: bool) -> Self {
+    pub(crate) fn new(instance_id: InstanceId, keeps_disk: bool, is_own: bool) -> Self {
         Self {
             instance_id,
-            is_up: true,
+            is_up: !is_own,
+            is_wedged: false,
+            knows_town: false,
+            is_own,
+            is_booting: false,
             is_draining: false,
             keeps_disk,
             sessions: BTreeMap::new(),
@@ -123,11 +137,14 @@ impl World {
         if self.keeper.known != Some(instance_id) {
             return;
         }
+        self.keeper_is_called();
         let Some(last) = reports.last().map(|report| report.no) else { return };
         let mut stale = Vec::new();
         for report in reports {
             let key = match &report.body {
                 Said::Session(key, _) => Some(*key),
+                // It comes with the end, which says whether somebody waits for it.
+                Said::Spent(..) => None,
                 Said::Job(..) => None,
             };
             if self.hear(report)
@@ -149,19 +166,27 @@ impl World {
     fn hear(&mut self, report: Report) -> bool {
         let Report { rig, body, .. } = report;
         let Some(rig) = rig else {
-            let Said::Session(key, fact) = body else { return false };
-            let receipts = self.town_observes("the mayor's report", vec![town::Event::MayorReported(key, fact)]);
+            let event = match body {
+                Said::Session(key, fact) => town::Event::MayorReported(key, fact),
+                Said::Spent(key, spent) => town::Event::MayorSpent(key, spent),
+                Said::Job(..) => return false,
+            };
+            let receipts = self.town_observes("the mayor's report", vec![event]);
             return receipts.contains(&town::Receipt::Stale);
         };
+        if self.rigs[rig].disk.is_none() {
+            return true;
+        }
         if self.net.happens(self.faults.chance(Fault::RigCrash, 0.01)) {
             self.rig_crashes(rig);
         }
         let event = match body {
             Said::Session(key, fact) => Event::SessionReported(key, fact),
+            Said::Spent(key, spent) => Event::SessionSpent(key, spent),
             Said::Job(job_id, fact) => Event::JobReported(job_id, fact),
         };
         let key = match &event {
-            Event::SessionReported(key, SessionFact::Over(_)) => vec![*key],
+            Event::SessionReported(key, SessionFact::Over(_)) | Event::SessionSpent(key, _) => vec![*key],
             _ => Vec::new(),
         };
         self.rig_observes_spenders(rig, &key, vec![event]).contains(&Receipt::Stale)
@@ -188,7 +213,7 @@ impl World {
         if !is_early {
             self.queue.add(self.now + HEARTBEAT, Happening::RuntimeBeats { instance_id, is_early });
         }
-        if self.keeper.known == Some(instance_id) {
+        if self.keeper.known == Some(instance_id) && self.runtime.knows_town {
             self.call(Happening::BeatsArrive { instance_id });
         }
     }
@@ -198,6 +223,7 @@ impl World {
         if self.runtime.instance_id != instance_id || !self.runtime.is_up || self.keeper.known != Some(instance_id) {
             return;
         }
+        self.keeper_is_called();
         let mut by_rig: BTreeMap<Option<RigNo>, Vec<(SessionKey, Beat)>> = BTreeMap::new();
         let spent = self.runtime_chance.between(0, 40_000);
         for session in self.runtime.sessions.values_mut().filter(|session| session.stage != Stage::Ended) {
@@ -210,6 +236,8 @@ impl World {
         for (rig, beats) in by_rig {
             let keys: Vec<SessionKey> = beats.iter().map(|(key, _)| *key).collect();
             let stale: Vec<bool> = match rig {
+                // Sessions of a rig that is gone have nobody else to end them.
+                Some(rig) if self.rigs[rig].disk.is_none() => vec![true; keys.len()],
                 Some(rig) => {
                     let mut events: Vec<Event> = beats
                         .into_iter()
@@ -229,8 +257,17 @@ impl World {
                     receipts.iter().map(|receipt| *receipt == town::Receipt::Stale).collect()
                 }
             };
-            for (key, _) in keys.into_iter().zip(stale).filter(|(_, is_stale)| *is_stale) {
+            for (&key, _) in keys.iter().zip(stale).filter(|(_, is_stale)| *is_stale) {
                 self.runtime_stops(key, "stale");
+            }
+            // The answer names sessions that shall finish.
+            let rows = rig.and_then(|rig| self.rigs[rig].rows());
+            let finishes = |key: &SessionKey| {
+                let live = rows.and_then(|rows| rows.assignments.get(&key.assignment_id));
+                live.is_some_and(|a| a.phase == Phase::Finishing && a.pending == Some(Pending::Budget))
+            };
+            for key in keys.iter().copied().filter(finishes).collect::<Vec<_>>() {
+                self.runtime_asks(key);
             }
         }
         for (rig, jobs) in jobs {
@@ -250,6 +287,8 @@ impl World {
         }
         self.note(|| "the runtime dies".to_owned());
         self.runtime.is_up = false;
+        self.runtime.is_wedged = false;
+        self.runtime.knows_town = false;
         self.runtime.is_sending = false;
         let keeps_disk = self.runtime.keeps_disk;
         let sessions = std::mem::take(&mut self.runtime.sessions);
@@ -262,21 +301,85 @@ impl World {
         } else {
             self.runtime.outbox.clear();
         }
-        let away = self.runtime_chance.span(1_000, 120_000);
-        self.queue.add(self.now + away, Happening::RuntimeBoots);
+        if !self.runtime.is_own {
+            let away = self.runtime_chance.span(1_000, 120_000);
+            self.queue.add(self.now + away, Happening::RuntimeBoots);
+        }
     }
 
-    /// Nothing needs the runtime: what is left of the town ends.
+    /// The container is started; some starts come to nothing.
+    pub(crate) fn runtime_is_started(&mut self) {
+        if self.runtime.is_booting {
+            return;
+        }
+        let fails = self.runtime_chance.happens(self.faults.chance(Fault::RuntimeCrash, 0.1));
+        if !fails {
+            self.runtime.is_booting = true;
+            let span = self.runtime_chance.span(500, 50_000);
+            self.queue.add(self.now + span, Happening::RuntimeBoots);
+        }
+    }
+
+    /// The container is destroyed, whatever it does.
+    pub(crate) fn runtime_is_destroyed(&mut self) {
+        self.runtime.is_booting = false;
+        if self.runtime.is_up {
+            self.note(|| "the container is destroyed".to_owned());
+            self.runtime_dies();
+        }
+    }
+
+    /// The process hangs for a while.
+    pub(crate) fn runtime_wedges(&mut self) {
+        if !self.runtime.is_up {
+            return;
+        }
+        self.note(|| "the runtime hangs".to_owned());
+        self.runtime.is_wedged = true;
+        let span = self.runtime_chance.span(20_000, 20 * 60_000);
+        let instance_id = self.runtime.instance_id;
+        self.queue.add(self.now + span, Happening::RuntimeRecovers { instance_id });
+    }
+
+    pub(crate) fn runtime_recovers(&mut self, instance_id: InstanceId) {
+        if self.runtime.instance_id == instance_id && self.runtime.is_wedged {
+            self.note(|| "the runtime answers again".to_owned());
+            self.runtime.is_wedged = false;
+        }
+    }
+
+    /// Nothing needs the runtime: what is left of the town ends. A container ends with it; what stands at an address
+    /// forgets the town.
     pub(crate) fn runtime_sleeps(&mut self) {
         let keys: Vec<SessionKey> = self.runtime.live_sessions().map(|session| session.key).collect();
         for key in keys {
             self.runtime_stops(key, "asleep");
         }
+        let instance_id = self.runtime.instance_id;
+        let span = self.runtime_chance.span(1_000, 30_000);
+        self.queue.add(self.now + span, Happening::RuntimeExits { instance_id });
+    }
+
+    pub(crate) fn runtime_exits(&mut self, instance_id: InstanceId) {
+        if self.runtime.instance_id != instance_id || !self.runtime.is_up {
+            return;
+        }
+        if self.runtime.is_own {
+            return self.runtime_dies();
+        }
+        self.note(|| "the runtime forgets the town".to_owned());
+        self.runtime.knows_town = false;
+        let keys: Vec<SessionKey> = self.runtime.live_sessions().map(|session| session.key).collect();
+        for key in keys {
+            self.session_is_evicted_later(key);
+        }
     }
 
     /// Another instance takes over.
     pub(crate) fn runtime_boots(&mut self) {
-        if self.runtime.is_up {
+        // A container that was destroyed does not boot any more.
+        let boots = !self.runtime.is_own || std::mem::take(&mut self.runtime.is_booting);
+        if self.runtime.is_up || !boots {
             return;
         }
         let instance_id = InstanceId::from_u128(self.runtime_chance.id());

@@ -34,7 +34,8 @@ pub(crate) struct Session {
     /// The step that it waits for an answer about.
     asks: Option<u32>,
     idle_since: Option<Timestamp>,
-    progress_at: Option<Timestamp>,
+    pub(super) progress_at: Option<Timestamp>,
+    pub(super) has_decided: bool,
     usage: Usage,
     /// Moves that were scheduled before something else came between are void.
     turn: u32,
@@ -114,6 +115,7 @@ impl World {
                 asks: None,
                 idle_since: None,
                 progress_at: None,
+                has_decided: false,
                 usage: Usage::default(),
                 turn: 0,
             },
@@ -129,7 +131,7 @@ impl World {
         self.reports(rig, Said::Session(key, fact));
     }
 
-    fn session_moves_in(&mut self, key: SessionKey, low_ms: u64, high_ms: u64) {
+    pub(super) fn session_moves_in(&mut self, key: SessionKey, low_ms: u64, high_ms: u64) {
         let span = self.runtime_chance.span(low_ms, high_ms);
         let instance_id = self.runtime.instance_id;
         let Some(session) = self.runtime.live_mut(key) else { return };
@@ -267,6 +269,9 @@ impl World {
         if self.runtime_chance.happens(0.2) {
             self.agent_calls(key, AgentCall::SetStatus(key));
         }
+        if self.runtime_chance.happens(0.06) {
+            self.agent_asks_for_help(&session);
+        }
         if let Some(rig) = session.rig {
             self.agent_talks(rig, key);
             if self.agent_takes_a_step(rig, key) {
@@ -275,7 +280,8 @@ impl World {
         }
         match session.kind.role() {
             Role::Refinery => self.refinery_judges(&session),
-            Role::Polecat | Role::Triage => self.polecat_delivers(&session),
+            Role::Polecat => self.polecat_delivers(&session),
+            Role::Triage => self.triage_works(&session),
             Role::Mayor => (),
         }
     }
@@ -390,6 +396,10 @@ impl World {
         if self.net.happens(self.faults.chance(Fault::RigCrash, 0.02)) {
             self.rig_crashes(rig);
         }
+        if let AgentCall::Escalate(raised) = &call {
+            let heard = self.escalation_arrives(key, (**raised).clone());
+            return self.call(Happening::AgentHears { key, call, tries, heard });
+        }
         let heard = match self.rig_is_asked(rig, &call) {
             Some(Ok(_)) => AgentHeard::Taken,
             Some(Err(Refusal::StaleAssignment { .. })) => AgentHeard::Stale,
@@ -401,6 +411,9 @@ impl World {
     /// One call of an agent, as the rig's routes read it.
     fn rig_is_asked(&mut self, rig: RigNo, call: &AgentCall) -> Option<Result<Applied, Refusal>> {
         let (label, command) = match call.clone() {
+            // It goes to the Town.
+            AgentCall::Escalate(_) => return None,
+            AgentCall::Resolve(decide) => ("a decision of triage", rig::Command::ResolveTriage(decide)),
             AgentCall::Done(done) => ("done", rig::Command::Done(done)),
             AgentCall::Judge(judge) => ("a verdict", rig::Command::Judge(judge)),
             AgentCall::SetStatus(session) => {
@@ -549,6 +562,12 @@ impl World {
         let Some(session) = self.runtime.live(key).cloned() else { return };
         self.note(|| format!("the session of assignment {} is over: {over:?}", key.assignment_id));
         self.save(&session);
+        let mut spent = session.usage;
+        if !matches!(session.stage, Stage::Preparing(_)) {
+            spent.tokens_in += 1_000;
+            spent.cost_micros += 3_000;
+        }
+        self.reports(session.rig, Said::Spent(key, spent));
         self.say(key, SessionFact::Over(over));
         if let Some(session) = self.runtime.live_mut(key) {
             session.stage = Stage::Ended;
