@@ -9,7 +9,7 @@ use super::review::{self, Review, ReviewKind, ReviewState};
 use super::state::State;
 use super::wait::Wait;
 use super::{command, escalation};
-use crate::id::{BeadId, ConvoyId};
+use crate::id::{AssignmentId, BeadId, ConvoyId};
 use crate::protocol::{
     Cancel, CancelBeads, CreateBeads, LandingProgress, LandingReport, OpenLanding, RigToTown, TaskBead, TaskEdge,
     TaskShown, TaskStatus, TaskWait, is_feature_branch, is_feature_branch_of,
@@ -109,6 +109,17 @@ fn join(plan: &mut Plan, convoy_id: ConvoyId, staged: bool, feature_branch: Opti
 /// Whether somebody has begun to work on the bead, so that its branch has a place where it started.
 pub(super) fn is_started(bead: &Bead) -> bool {
     bead.status != BeadStatus::Open || bead.dispatches > 0 || bead.attempt > 1 || bead.head_commit.is_some()
+}
+
+/// What is queued for the bead and its children asks the Town for its slot again: it is no work of the convoy any more.
+fn ask_anew(plan: &mut Plan, root_id: BeadId) {
+    let state = plan.state();
+    let serves = |bead_id: &BeadId| state.beads.get(bead_id).is_some_and(|bead| bead.root_id == root_id);
+    let queued = state.live_assignments().filter(|live| !live.has_session() && serves(&live.bead_id));
+    let queued: Vec<AssignmentId> = queued.map(|live| live.assignment_id).collect();
+    for assignment_id in queued {
+        plan.update_assignment(assignment_id, |live| live.slot = assignment::Slot::None);
+    }
 }
 
 /// A session that was not ordered begins anew, with what its bead says by then.
@@ -230,6 +241,7 @@ fn leave(plan: &mut Plan, bead: &Bead, convoy_id: ConvoyId) {
     if !is_started {
         drop_queued(plan, bead_id);
     }
+    ask_anew(plan, bead_id);
     plan.forget_told(bead_id);
     plan.update_bead(bead_id, |bead| {
         bead.convoy_id = None;

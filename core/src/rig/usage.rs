@@ -68,7 +68,8 @@ pub fn limit_of_family(state: &State, bead: &Bead) -> SpendLimit {
 
 /// A review and its children count for the convoy of the work that they serve.
 pub(super) fn convoy_of(state: &State, bead: &Bead) -> Option<ConvoyId> {
-    bead.convoy_id.or_else(|| state.beads.get(&bead.root_id).and_then(|root| root.convoy_id))
+    // A review keeps the convoy that it began in, but it is the work itself that may have left it.
+    state.beads.get(&bead.root_id).map_or(bead.convoy_id, |root| root.convoy_id)
 }
 
 fn add_to_bead(plan: &mut Plan, bead_id: BeadId, more: Usage) {

@@ -4,7 +4,7 @@
 
 use crate::limits::{IDLE_EXIT, IDLE_NUDGES};
 use crate::rig::assignment::{self, Assignment, Pending, Phase};
-use crate::rig::nudge::{self, NewNudge, NudgeMode, NudgePriority, NudgeSource, NudgeState};
+use crate::rig::nudge::{self, NewNudge, Nudge, NudgeMode, NudgePriority, NudgeSource, NudgeState};
 use crate::rig::plan::Plan;
 use crate::time::Timestamp;
 
@@ -38,13 +38,15 @@ fn is_overdue(plan: &Plan, assignment: &Assignment) -> bool {
 /// Another nudge comes first, unless it was handed over so long ago that it is not what keeps the agent.
 fn has_something_to_read(plan: &Plan, assignment: &Assignment) -> bool {
     let is_young = |sent_at: Option<Timestamp>| sent_at.is_none_or(|at| plan.now().since(at) < IDLE_EXIT);
-    plan.state().nudges.values().filter(|nudge| nudge.source != NudgeSource::Idle && nudge.is_for(assignment)).any(
-        |nudge| match nudge.state {
-            NudgeState::Pending => true,
-            NudgeState::Sent => is_young(nudge.sent_at),
-            NudgeState::Delivered | NudgeState::Expired => false,
-        },
-    )
+    let now = plan.now();
+    // What expires in this plan (R8) is read by nobody.
+    let may_be_read = |nudge: &&Nudge| nudge.expires_at.is_none_or(|at| at > now);
+    let others = |nudge: &&Nudge| nudge.source != NudgeSource::Idle && nudge.is_for(assignment);
+    plan.state().nudges.values().filter(others).filter(may_be_read).any(|nudge| match nudge.state {
+        NudgeState::Pending => true,
+        NudgeState::Sent => is_young(nudge.sent_at),
+        NudgeState::Delivered | NudgeState::Expired => false,
+    })
 }
 
 fn ask(plan: &mut Plan, assignment: &Assignment) {
