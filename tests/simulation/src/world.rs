@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) runtime_chance: Chance,
     pub(crate) people_chance: Chance,
     pub(crate) town_chance: Chance,
+    /// Whether orders may have been lost; an order to sleep is not given again.
+    pub(crate) loses_orders: bool,
     pub(crate) forge_chance: Chance,
     pub(crate) timeline: Timeline,
     pub(crate) violation: Option<String>,
@@ -100,11 +102,14 @@ impl World {
             people_chance: Chance::new(seed, 5),
             forge_chance: Chance::new(seed, 7),
             town_chance,
+            loses_orders: false,
             timeline: Timeline::new(options.is_told),
             violation: None,
             stats: Stats::default(),
             commits: 0,
         };
+        let loses = [Fault::Lost, Fault::Late, Fault::TownCrash, Fault::KeeperCrash];
+        world.loses_orders = loses.iter().any(|fault| world.faults.strength(*fault) > 0.0);
         world.plan_the_day(options.beads);
         world
     }

@@ -151,7 +151,7 @@ fn started_rightly(state: &rig::State, row: &Assignment, breaches: &mut Vec<Stri
     let town = &state.rig.town;
     let bead = state.beads.get(&row.bead_id);
     let root = bead.and_then(|bead| state.beads.get(&bead.root_id));
-    let convoy_id = bead.and_then(|bead| bead.convoy_id.or_else(|| root.and_then(|root| root.convoy_id)));
+    let convoy_id = bead.and_then(|bead| root.map_or(bead.convoy_id, |root| root.convoy_id));
     let is_over = bead.is_some_and(|bead| {
         rig::usage::limit_of_family(state, bead).is_reached(rig::usage::of_family(state, bead), 100)
     });
@@ -423,7 +423,7 @@ pub(super) fn waits_for_budget(world: &World, state: &rig::State, row: &Assignme
 pub(super) fn is_spent(world: &World, state: &rig::State, bead_id: BeadId) -> bool {
     let Some(bead) = state.beads.get(&bead_id) else { return false };
     let root = state.beads.get(&bead.root_id);
-    let convoy_id = bead.convoy_id.or_else(|| root.and_then(|root| root.convoy_id));
+    let convoy_id = root.map_or(bead.convoy_id, |root| root.convoy_id);
     let of_family = state.parked(bead).is_some_and(|parked| parked.code == rig::bead::BUDGET);
     of_family || convoy_id.is_some_and(|id| world.town.rows().exhausted_convoys().contains(&id))
 }
@@ -448,6 +448,9 @@ pub(super) fn count(world: &mut World) {
 
 /// T9, S95: what nothing needs does not run.
 fn the_runtime_sleeps(world: &World, sentences: &mut Vec<String>) {
+    if world.loses_orders {
+        return;
+    }
     let is_awake = world.town.rows().runtime.is_awake;
     let is_kept = world.keeper.life.is_needed || (world.runtime.is_own && world.runtime.is_up);
     if !is_awake && is_kept {
