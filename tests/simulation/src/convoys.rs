@@ -37,7 +37,7 @@ pub(crate) enum ConvoyDeed {
 }
 
 /// People come back this long after everything has healed, and answer what waits for them.
-pub(crate) const COME_BACK: [u64; 5] = [10, 40, 70, 130, 200];
+pub(crate) const COME_BACK: [u64; 4] = [5, 20, 40, 70];
 
 impl World {
     /// Plans what people do about convoys on this day.

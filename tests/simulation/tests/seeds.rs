@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use gastown_simulation::{BEADS, Options, Stats, run, shrink};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 #[test]
 fn towns_live_through_faults() {

@@ -114,6 +114,10 @@ fn teaches_once(disk: &Disk, bead: &Bead, lessons: &[&Lesson], breaches: &mut Ve
 
 /// Work that people made is in one rig, unless they deleted it.
 pub(super) fn at_rest(world: &World, sentences: &mut Vec<String>) {
+    // What was on its way to a rig, or home, when that was disconnected went with it.
+    if world.rigs.iter().any(|rig| rig.is_removed) {
+        return;
+    }
     for (_, bead_id) in &world.people.beads {
         let disks = world.rigs.iter().filter_map(|rig| rig.disk.as_ref());
         let count = disks.filter(|disk| disk.beads.contains_key(bead_id)).count();
