@@ -123,6 +123,7 @@ fn end_to_end() -> Result<Command> {
     cargo.args(["test", "--package", "gastown-e2e"]);
     // The tests start stacks by this very program.
     cargo.env("XTASK_BIN", paths::program("xtask")?);
+    cargo.env("PYTHON_TOOLS", setup::python()?);
     Ok(cargo)
 }
 

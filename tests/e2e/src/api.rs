@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use ureq::http::{Method, Request, Response};
 
+use crate::document;
+
 /// Longer than any request may take: the slowest is bounded by the 20 s of a broker call (container.md 16).
 const CALL_MAX: Duration = Duration::from_secs(30);
 
@@ -64,7 +66,8 @@ impl Api {
         self.call("POST", path, Some(&body.to_string()))?.data()
     }
 
-    /// Any method; `body` is sent as it stands with the content type of JSON.
+    /// Any method; `body` is sent as it stands with the content type of JSON. An answer that the API document does not
+    /// allow is an error.
     pub fn call(&self, method: &str, path: &str, body: Option<&str>) -> Result<Reply> {
         self.call_as("application/json", method, path, body)
     }
@@ -77,6 +80,7 @@ impl Api {
     /// Any method, any content type, any bytes.
     pub fn send(&self, content_type: &str, method: &str, path: &str, body: Option<&[u8]>) -> Result<Reply> {
         let what = || format!("{method} {path}");
+        let verb = method.to_owned();
         let method: Method = method.parse().with_context(|| format!("{method} is no method"))?;
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base_url));
         if let Some(token) = &self.token {
@@ -92,7 +96,9 @@ impl Api {
             }
             None => self.agent.run(request.body(()).with_context(what)?),
         };
-        Reply::read(response.with_context(what)?).with_context(what)
+        let reply = Reply::read(response.with_context(what)?).with_context(what)?;
+        document::check(&verb, path, reply.status, &reply.body)?;
+        Ok(reply)
     }
 }
 

@@ -5,11 +5,13 @@
 //! with what was seen last.
 //!
 //! Reading order: [`stack`] starts `cargo xtask up`, [`api`] is the client, [`repository`] makes remotes, [`wait`]
-//! waits, [`process`] finds and kills by process id, [`recording`] reads what a scripted model was asked.
+//! waits, [`document`] holds answers against the API document, [`process`] finds and kills by process id, [`recording`]
+//! reads what a scripted model was asked.
 //! [`demo`] puts them together: it is what `cargo xtask demo --once` prints.
 
 pub mod api;
 pub mod demo;
+pub mod document;
 pub mod leaks;
 pub mod process;
 pub mod recording;

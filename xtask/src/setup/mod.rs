@@ -1,11 +1,12 @@
 //! Set-up: what a fresh machine lacks is installed, once per version, and shared by all clones.
 //!
 //! A step looks first and is silent when nothing is to do; else it prints one line with its time. A step that fails
-//! says what to do. Only package registries are needed (crates.io, npm, Debian). Two set-ups at once wait for each
+//! says what to do. Only package registries are needed (crates.io, npm, PyPI, Debian). Two set-ups at once wait for each
 //! other.
 
 mod apt;
 mod npm;
+mod python;
 mod tools;
 mod wasm;
 
@@ -27,6 +28,7 @@ pub(crate) fn everything() -> Result<()> {
     worker()?;
     packages()?;
     browser()?;
+    python()?;
     Ok(())
 }
 
@@ -57,6 +59,12 @@ pub(crate) fn browser() -> Result<PathBuf> {
     }
     shell::step("setup: chromium (apt)", || apt::install(&["chromium"]))?;
     find().context("chromium was installed, but is not on PATH")
+}
+
+/// Where the programs are that look at the API from outside.
+pub(crate) fn python() -> Result<PathBuf> {
+    let _lock = lock()?;
+    python::programs()
 }
 
 /// clippy for the compiler that builds the Worker. rustup brings it along, Debian has a package.
