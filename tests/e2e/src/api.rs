@@ -51,6 +51,11 @@ impl Api {
         self
     }
 
+    /// The credential, if there is one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Where it is.
     pub fn base_url(&self) -> &str {
         &self.base_url

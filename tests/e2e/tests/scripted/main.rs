@@ -9,6 +9,7 @@ mod access;
 mod convoys;
 mod credentials;
 mod dispatch;
+mod document;
 mod input;
 mod messages;
 mod older_clients;
@@ -59,6 +60,9 @@ const TESTS: &[Test] = &[
     ("older_clients_find_the_mayor_and_its_tools", older_clients::mayor),
     ("older_runtimes_find_their_calls_and_settings", older_clients::container),
     ("repeats_side_by_side_have_one_effect", older_clients::repeats),
+    ("the_guide_is_true", document::guide),
+    ("the_api_document_is_valid", document::is_valid),
+    ("the_api_is_as_documented", document::is_kept),
     ("a_molecule_is_advanced_to_its_end", messages::molecule),
     ("access_of_every_route_to_every_credential", access::every_cell),
     ("access_ends_at_the_border_of_a_town", access::ids_of_another_town),
