@@ -322,6 +322,25 @@ export type components = {
         Broadcast: {
             broadcast: boolean;
         };
+        /** @description One bucket. */
+        Bucket: {
+            agents_peak: number;
+            beads_closed: number;
+            beads_created: number;
+            beads_failed: number;
+            changes_requested: number;
+            cost_usd: number | null;
+            dispatches: number;
+            events: number;
+            lost: number;
+            merges: number;
+            queue_peak: number;
+            reviews: number;
+            /** @description An instant: ISO 8601, UTC, milliseconds. */
+            start: string | null;
+            start_failures: number;
+            tokens: components["schemas"]["Tokens"];
+        };
         /** @description One limit of spend and how much of it is used. */
         BudgetRow: {
             /** @description Limit. */
@@ -589,6 +608,12 @@ export type components = {
             drainNonce?: string | null;
             /** @description An instant: ISO 8601, UTC, milliseconds. */
             drainStartedAt: string | null;
+        };
+        /** @description How long things took. */
+        Durations: {
+            queue_ms: components["schemas"]["Percentiles"];
+            review_ms: components["schemas"]["Percentiles"];
+            work_ms: components["schemas"]["Percentiles"];
         };
         /** @description `{"success":false,…}`. */
         ErrorBody: {
@@ -1038,6 +1063,17 @@ export type components = {
             /** @description Version of the Worker. */
             version: string;
         };
+        /** @description **Metrics**. */
+        Metrics: {
+            buckets: components["schemas"]["Bucket"][];
+            by_rig: {
+                [key: string]: number;
+            };
+            by_type: {
+                [key: string]: number;
+            };
+            durations: components["schemas"]["Durations"];
+        };
         MintedTicket: {
             /** @description An instant: ISO 8601, UTC, milliseconds. */
             expires_at: string;
@@ -1254,6 +1290,11 @@ export type components = {
         PauseTown: {
             reason?: string | null;
             stop_running?: boolean | null;
+        };
+        /** @description Half, and nearly all, took no longer; none when nothing ended. */
+        Percentiles: {
+            p50: number | null;
+            p95: number | null;
         };
         PersonsVerdict: {
             feedback?: string | null;
@@ -1832,6 +1873,7 @@ export type components = {
         /** @enum {string} */
         Source: "bead" | "override" | "profile" | "rig" | "town" | "builtin";
         SpentGroup: {
+            assignments: number;
             cost_usd: number | null;
             key: string;
             label: string;
@@ -1867,6 +1909,7 @@ export type components = {
             bead_id: string;
             branch: string;
             commit?: string | null;
+            pr_url?: string | null;
             summary?: string | null;
         };
         Submitted: {
@@ -1927,6 +1970,7 @@ export type components = {
             total_beads: number;
         };
         Totals: {
+            assignments: number;
             cost_usd: number | null;
             tokens: components["schemas"]["Tokens"];
         };

@@ -151,7 +151,7 @@ pub static ROUTES: &[Route] = routes! {
     Get    "/api/openapi.json"                            [Public]                 => health::document
            -> 200 Bare<Document>;
     Post   "/api/session"                                 [Public]                 => session::create
-           (SignIn) -> 201 Session;
+           (SignIn) -> 201 Session | Unauthenticated, TokenInvalid, TokenExpired;
     Get    "/api/session"                                 [User]                   => session::show -> 200 Session;
     Delete "/api/session"                                 [User]                   => session::delete -> 200 SignedOut;
     Post   "/api/session/refresh"                         [User]                   => session::refresh -> 200 Session;
@@ -167,11 +167,11 @@ pub static ROUTES: &[Route] = routes! {
     // Towns and rigs of an account (3.2)
     Get    "/api/towns"                                   [User]                   => towns::list ?(q) -> 200 Vec<Town>;
     Post   "/api/towns"                                   [User]      K            => towns::create
-           (NewTown) -> 201 Town;
+           (NewTown) -> 201 Town | Forbidden, LimitReached;
     Get    "/api/users/{userId}/towns"                    [User]                   => towns::list_of_user
            -> 200 Vec<Town>;
     Post   "/api/users/{userId}/towns"                    [User]      K            => towns::create
-           (NewTown) -> 201 Town;
+           (NewTown) -> 201 Town | Forbidden, LimitReached;
     Get    "/api/users/{userId}/towns/{townId}"           [TownMember]             => towns::show -> 200 Town;
     Delete "/api/users/{userId}/towns/{townId}"           [TownOwner]              => towns::delete -> 200 Deleted;
     Get    "/api/users/{userId}/towns/{townId}/rigs"      [TownMember]             => rigs::list -> 200 Vec<Rig>;
@@ -271,7 +271,7 @@ pub static ROUTES: &[Route] = routes! {
            (StopContainer) -> 202 RuntimeStatus;
     Post   "/api/towns/{townId}/container/revoke-credentials" [TownOwner] Audit => container::revoke -> 200 Revoked;
     Get    "/api/towns/{townId}/usage"                    [TownMember]             => container::usage
-           ?(from, to, group_by) -> 200 Usage;
+           ?(from, to, group_by) -> 200 Usage | UnsupportedValue;
     Get    "/api/towns/{townId}/metrics"                  [TownMember]             => container::metrics
            ?(window, bucket) -> 200 Metrics;
     Get    "/api/towns/{townId}/status"                   [TownMember]             => people::status -> 200 TownStatus;

@@ -58,6 +58,7 @@ pub(super) fn status(state: &State) -> Value {
         })
     });
     json!({
+        "agentId": mayor.agent_id,
         "configured": true,
         "townId": state.town.town_id,
         "session": session,

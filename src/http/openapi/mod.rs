@@ -129,7 +129,7 @@ impl<T: JsonSchema> Describable for Bare<T> {
 
 impl Describable for Stream {
     fn answer(_: &mut Schemas) -> Answer {
-        Answer { media_type: "text/event-stream", schema: json!({ "type": "string" }) }
+        Answer { media_type: "text/event-stream", schema: json!({}) }
     }
 }
 

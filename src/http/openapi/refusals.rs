@@ -39,6 +39,12 @@ pub(super) fn of(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     if route.method == Method::Patch {
         codes.push(Code::PreconditionFailed);
     }
+    if route.path.contains("{userId}") {
+        codes.push(Code::WrongAccount);
+    }
+    if route.method != Method::Get {
+        codes.extend(of_resource(route.path));
+    }
     codes.extend(route.docs.refusals);
     codes.sort_by_key(|code| code.as_str());
     codes.dedup();
@@ -48,6 +54,65 @@ pub(super) fn of(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     }
     by_status
 }
+
+/// What the rules may refuse of work, of repositories, of settings.
+fn of_resource(path: &str) -> Vec<Code> {
+    let has = |parts: &[&str]| parts.iter().any(|part| path.contains(part));
+    let mut codes = Vec::new();
+    if has(&["/beads", "/sling", "-queue", "/molecules", "/convoys", "/agents", "/escalations", "/triage"]) {
+        codes.extend(OF_WORK);
+    }
+    if has(&["/mail", "/nudge", "/message", "/ui-action", "/models"]) {
+        codes.extend([Code::UnknownReference, Code::UnknownRig, Code::NotHooked, Code::NotDispatchable]);
+    }
+    if path.ends_with("/rigs") || path.ends_with("/rigs/{rigId}") {
+        codes.extend([Code::DuplicateName, Code::UnsafeUrl, Code::LimitReached, Code::UnsupportedValue]);
+    }
+    if path.ends_with("/config") || path.ends_with("/towns") || path.ends_with("/resolve") {
+        codes.extend(OF_SETTINGS);
+    }
+    codes
+}
+
+const OF_WORK: [Code; 22] = [
+    Code::TerminalBead,
+    Code::IllegalTransition,
+    Code::AgentBusy,
+    Code::BeadAssigned,
+    Code::NotHooked,
+    Code::NotFailed,
+    Code::NotStaged,
+    Code::ConvoyClosed,
+    Code::AlreadyResolved,
+    Code::DuplicateIdentity,
+    Code::ProbableDuplicate,
+    Code::PlanUnclear,
+    Code::DependencyCycle,
+    Code::UnknownReference,
+    Code::UnknownRig,
+    Code::CrossRigDependency,
+    Code::NotHookable,
+    Code::VerdictRequired,
+    Code::ReservedName,
+    Code::UnsupportedValue,
+    Code::LimitReached,
+    Code::BadModelId,
+];
+
+const OF_SETTINGS: [Code; 12] = [
+    Code::UnknownField,
+    Code::NotOffered,
+    Code::ReadOnlyField,
+    Code::UnsupportedValue,
+    Code::UnsafeUrl,
+    Code::UnknownProfile,
+    Code::UnknownRole,
+    Code::ScopeNotAllowed,
+    Code::LabelNotRoutable,
+    Code::DuplicateOverride,
+    Code::BadModelId,
+    Code::MayorIsTownLevel,
+];
 
 fn of_level(level: Level) -> Vec<Code> {
     match level {
