@@ -31,9 +31,9 @@ const FEATURES: [&str; 7] = [
 /// sees 32 kB at a time, finds what repeats.
 const PASSES: [&str; 4] = ["-Oz", "--reorder-locals", "--reorder-functions-by-name", "--strip-producers"];
 
-/// The most that it may weigh when compressed, in bytes: a little above the 1075 kB that it weighs with the whole domain.
+/// The most that it may weigh when compressed, in bytes: a little above the 1160 kB that it weighs with the domain and the API.
 /// docs/ARCHITECTURE.md says what costs much and what was tried.
-const GZIPPED_MAX: usize = 1_150_000;
+const GZIPPED_MAX: usize = 1_200_000;
 
 /// Makes the Worker's wasm in this directory small; fails if it is too large all the same.
 pub(crate) fn slim(directory: &Path) -> Result<()> {

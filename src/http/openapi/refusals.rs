@@ -74,7 +74,7 @@ fn of_resource(path: &str) -> Vec<Code> {
     codes
 }
 
-const OF_WORK: [Code; 22] = [
+const OF_WORK: [Code; 23] = [
     Code::TerminalBead,
     Code::IllegalTransition,
     Code::AgentBusy,
@@ -85,6 +85,7 @@ const OF_WORK: [Code; 22] = [
     Code::ConvoyClosed,
     Code::AlreadyResolved,
     Code::DuplicateIdentity,
+    Code::DuplicateName,
     Code::ProbableDuplicate,
     Code::PlanUnclear,
     Code::DependencyCycle,
@@ -128,6 +129,8 @@ fn of_level(level: Level) -> Vec<Code> {
             Code::StaleAssignment,
             Code::AssignmentRequired,
             Code::InstanceSuperseded,
+            Code::RoleNotAllowed,
+            Code::Forbidden,
         ],
         Level::Mayor => vec![Code::WrongTown, Code::StaleAssignment],
         Level::Runtime => vec![Code::WrongTown, Code::InstanceSuperseded],
