@@ -1117,6 +1117,17 @@ export type components = {
             /** @description An instant: ISO 8601, UTC, milliseconds. */
             updated_at: string;
         };
+        /** @description **MoleculeStep**: the molecule with its current step, which stands at top level as well. */
+        MoleculeStep: {
+            currentStep: number;
+            instructions: string;
+            molecule: components["schemas"]["Molecule"];
+            moleculeId: string;
+            status: string;
+            step: components["schemas"]["CurrentStep"];
+            title: string;
+            totalSteps: number;
+        };
         NameBead: {
             bead_id: string;
             convoy_id?: string | null;

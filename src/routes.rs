@@ -467,9 +467,9 @@ pub static ROUTES: &[Route] = routes! {
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/nudge-delivered" [Agent] => messages::delivered
            (NudgeDelivered) -> 200 Marked;
     Get    "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/molecule/current" [Agent] => messages::current_step
-           -> 200 CurrentStep;
+           -> 200 MoleculeStep;
     Post   "/api/towns/{townId}/rigs/{rigId}/agents/{agentId}/molecule/advance" [Agent] K => messages::advance_molecule
-           (Advance) -> 200 CurrentStep;
+           (Advance) -> 200 Molecule;
 
     // Runtime (3.11)
     Post   "/api/towns/{townId}/runtime/register"         [Runtime]                => runtime::register

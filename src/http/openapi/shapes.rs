@@ -20,7 +20,7 @@ pub use gastown_core::wire::api::mail::{Mail, SendMail};
 pub use gastown_core::wire::api::mayor::{MayorMessage, MayorStatus, SayToMayor, SessionStatus};
 pub use gastown_core::wire::api::metrics::Metrics;
 pub use gastown_core::wire::api::model::ResolveModel;
-pub use gastown_core::wire::api::molecule::{Advance, CurrentStep, Molecule, NewMolecule};
+pub use gastown_core::wire::api::molecule::{Advance, Molecule, MoleculeStep, NewMolecule};
 pub use gastown_core::wire::api::nudge::{Nudge, NudgeDelivered, SayToAgent, SendNudge};
 pub use gastown_core::wire::api::prime::PrimeContext;
 pub use gastown_core::wire::api::review::{MergeQueue, MergeQueueItem};
