@@ -8,6 +8,7 @@ use gastown_core::container::{Event, Phase};
 use gastown_core::id::TownId;
 use gastown_core::limits::{DRAIN_LIMIT, FINISH_LIMIT};
 use gastown_core::session::{JobAnswer, SessionAnswer, StartAnswer};
+use gastown_core::wire::code::Code;
 use gastown_core::wire::control::{
     CheckRepo, DrainOrder, JobOrder, JobView, PushMessages, PushedMessages, RemoveOrder, SessionView, StopMode,
     StopOrder, WrapUpOrder,
@@ -24,7 +25,7 @@ use super::{Keeper, watch};
 use crate::ambient::wall_now;
 use crate::container::{Answer, Refused};
 use crate::env::settings;
-use crate::error::{Fault, Result};
+use crate::error::{Fault, Refusal, Result};
 use crate::sql::clear;
 use crate::token::AgentSubject;
 
@@ -199,11 +200,13 @@ pub(super) async fn check_repo(keeper: &Rc<Keeper>, call: calls::CheckRepo) -> R
     let look = CheckRepo { git_url: call.git_url, default_branch: call.default_branch };
     let path = format!("/rigs/{}/check", call.rig_id);
     let answer: Answer<Value> = keeper.call(call.town_id, Method::Post, &path, Some(&look)).await?;
-    match answer {
-        Answer::Done(_) => Ok(()),
-        Answer::Refused(refused) => Err(Fault::new("order a look at a repository", refused.message).into()),
-        Answer::Silent(why) => Err(Fault::new("order a look at a repository", why).into()),
-    }
+    let why = match answer {
+        Answer::Done(_) => return Ok(()),
+        Answer::Refused(refused) => refused.message,
+        Answer::Silent(why) => why,
+    };
+    crate::log::warn("the runtime does not look at a repository", &[("town.id", &call.town_id), ("why", &why)]);
+    Err(Refusal::new(Code::RuntimeUnavailable, "The agent runtime could not be asked to look; try again soon").into())
 }
 
 /// The town is gone: the runtime ends its sessions and forgets it.

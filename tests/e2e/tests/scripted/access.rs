@@ -142,7 +142,9 @@ pub(crate) fn ids_of_another_town(world: &World) -> Result<()> {
         for route in ROUTES.iter().filter(|route| is_open_to(route, credential.name)) {
             for name in ["townId", "rigId", "beadId", "agentId", "convoyId", "escalationId"] {
                 let is_of_org = route.path.contains("{orgId}");
-                if !route.path.contains(&format!("{{{name}}}")) || (name == "townId" && !is_of_org) {
+                // Where the path names no town, the rig does, and these people own both.
+                let names_town = route.path.contains("{townId}");
+                if !route.path.contains(&format!("{{{name}}}")) || !names_town || (name == "townId" && !is_of_org) {
                     continue;
                 }
                 let place = credential.place.with(name, cast.elsewhere.id(name));

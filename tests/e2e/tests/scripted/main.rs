@@ -62,7 +62,6 @@ const TESTS: &[Test] = &[
     ("repeats_side_by_side_have_one_effect", older_clients::repeats),
     ("the_guide_is_true", document::guide),
     ("the_api_document_is_valid", document::is_valid),
-    ("the_api_is_as_documented", document::is_kept),
     ("a_molecule_is_advanced_to_its_end", messages::molecule),
     ("access_of_every_route_to_every_credential", access::every_cell),
     ("access_ends_at_the_border_of_a_town", access::ids_of_another_town),
@@ -82,6 +81,7 @@ const ON_REQUEST: &[Test] = &[
 
 const ALONE: &[Test] = &[
     ("a_new_runtime_evicts_uncharged", dispatch::new_runtime),
+    ("the_api_is_as_documented", document::is_kept),
     ("a_drain_starts_nothing_and_costs_nothing", dispatch::drain),
 ];
 
