@@ -10,6 +10,7 @@ use crate::routes::{Method, Route};
 /// Codes of a row by their status.
 pub(super) fn of(route: &Route) -> BTreeMap<u16, Vec<Code>> {
     let mut codes = vec![Code::Internal, Code::Misconfigured, Code::Overloaded, Code::RateLimited];
+    codes.extend([Code::RuntimeUnavailable, Code::Draining]);
     codes.extend([Code::InvalidRequest, Code::InvalidJson]);
     if !route.access.is_public() {
         codes.extend([Code::Unauthenticated, Code::TokenInvalid, Code::TokenExpired]);

@@ -63,8 +63,6 @@ const TESTS: &[Test] = &[
     ("the_guide_is_true", document::guide),
     ("the_api_document_is_valid", document::is_valid),
     ("a_molecule_is_advanced_to_its_end", messages::molecule),
-    ("access_of_every_route_to_every_credential", access::every_cell),
-    ("access_ends_at_the_border_of_a_town", access::ids_of_another_town),
     ("access_ends_with_the_session", tokens::sessions_end),
     ("access_ends_with_the_generation", tokens::generation_rises),
     ("access_of_the_runtime_is_refreshed", tokens::container_token_is_refreshed),
@@ -72,6 +70,7 @@ const TESTS: &[Test] = &[
 
 /// What is long, or counts by the minute: run with `--include-ignored`.
 const ON_REQUEST: &[Test] = &[
+    ("access_ends_at_the_border_of_a_town", access::ids_of_another_town),
     ("access_by_a_ticket_is_given_once", streams::tickets_are_used_once),
     ("access_to_a_stream_ends", streams::streams_end),
     ("access_to_streams_is_counted", streams::streams_are_counted),
@@ -80,6 +79,8 @@ const ON_REQUEST: &[Test] = &[
 ];
 
 const ALONE: &[Test] = &[
+    // They compare all that a person sees, other tests' towns included.
+    ("access_of_every_route_to_every_credential", access::every_cell),
     ("a_new_runtime_evicts_uncharged", dispatch::new_runtime),
     ("the_api_is_as_documented", document::is_kept),
     ("a_drain_starts_nothing_and_costs_nothing", dispatch::drain),
